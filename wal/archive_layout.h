@@ -1,0 +1,38 @@
+// Every name on disk, in both directions. <archive> is `[archive] directory`.
+//     <archive>/<name>.gz                        the archive itself
+//     <archive>/.pgwalship/tmp/<name>.<16 hex>   files being written
+//     <archive>/.pgwalship/quarantine/<name>.<label>.gz   conflicts and corrupt copies; never deleted here
+//     <archive>/.pgwalship/system-identifier     the cluster's, decimal
+//     <archive>/.pgwalship/reconciled            present once a peer has made this archive complete
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "wal/segment_name.h"
+
+namespace pgwalship {
+
+class ArchiveLayout {
+ public:
+  explicit ArchiveLayout(std::string directory) : directory_(std::move(directory)) {}
+
+  const std::string& directory() const { return directory_; }
+  std::string state_directory() const { return directory_ + "/.pgwalship"; }
+  std::string tmp_directory() const { return directory_ + "/.pgwalship/tmp"; }
+  std::string quarantine_directory() const { return directory_ + "/.pgwalship/quarantine"; }
+  std::string file(const WalName& name) const { return directory_ + "/" + name.text() + ".gz"; }
+  std::string tmp_file(const WalName& name, std::uint64_t unique) const;
+  std::string quarantine_file(const WalName& name, std::string_view label) const;
+  std::string system_identifier_file() const { return state_directory() + "/system-identifier"; }
+  std::string reconciled_file() const { return state_directory() + "/reconciled"; }
+
+  // "000000010000000000000001.gz" gives the name; anything else nothing.
+  static std::optional<WalName> name_of_file(std::string_view file_name);
+
+ private:
+  std::string directory_;
+};
+
+}  // namespace pgwalship

@@ -1,0 +1,137 @@
+// The archive on one node: a directory of <name>.gz files that are put once and never change.
+// This is the only place that makes something durable, in this order (docs/durability.md has the
+// same numbers):
+//   (1) temporary file, created exclusively, in the archive's file system
+//   (2) write            (3) verify length, checksum and header against what was announced
+//   (4) fsync the file   (5) link it into place, refusing to overwrite
+//   (6) fsync the directory   (7) only now tell anybody
+// When the name is taken at (5) the contents are compared uncompressed: identical is fsynced and is
+// success; different is kConflict: the new bytes go to quarantine, the old stay; a present copy
+// that does not verify goes to quarantine and the new one takes its place.
+//
+// Several processes work on one archive at a time (the daemon, a receiver per peer): nothing here
+// relies on being alone. A store may be used by several threads; one StagedFile belongs to one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file_system.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "wal/gzip.h"
+#include "wal/segment_name.h"
+
+namespace pgwalship {
+
+enum class PutOutcome { kStored, kIdentical };
+
+// A file on its way into the archive. Destroying it before commit() leaves nothing behind.
+class StagedFile {
+ public:
+  ~StagedFile();
+  StagedFile(const StagedFile&) = delete;
+  StagedFile& operator=(const StagedFile&) = delete;
+
+  const WalName& name() const { return name_; }
+  std::uint64_t size() const { return size_; }
+  Result<void> append(ByteView data);
+  // The bytes so far, for a thread that sends them on while the commit runs.
+  Result<std::unique_ptr<File>> reader() const { return file_->duplicate(); }
+
+ private:
+  friend class ArchiveStore;
+  StagedFile(FileSystem& file_system, WalName name, std::string path, std::unique_ptr<File> file);
+
+  FileSystem& file_system_;
+  WalName name_;
+  std::string path_;
+  std::unique_ptr<File> file_;
+  std::uint64_t size_ = 0;
+  std::uint32_t crc32_ = 0;
+  bool committed_ = false;
+};
+
+// An archive file open for reading. `facts` is empty for a legacy file.
+struct ArchiveFile {
+  std::unique_ptr<File> file;
+  std::uint64_t file_bytes = 0;
+  std::optional<FileFacts> facts;
+};
+
+struct ArchiveEntry {
+  WalName name;
+  std::uint64_t file_bytes = 0;
+};
+
+class ArchiveStore {
+ public:
+  struct Options {
+    std::string directory;
+    std::uint64_t minimum_free_bytes = 0;  // puts are refused with kNoSpace below it
+    std::uint64_t seed = 0;                // for names of temporary files; unique per process
+  };
+
+  ArchiveStore(FileSystem& file_system, Options options);
+  ArchiveStore(const ArchiveStore&) = delete;
+  ArchiveStore& operator=(const ArchiveStore&) = delete;
+
+  // Makes the directories and removes what dead writers left in tmp/. Call once, before the rest.
+  Result<void> prepare();
+
+  // (1). kNoSpace below minimum_free_bytes.
+  Result<std::unique_ptr<StagedFile>> stage(const WalName& name);
+
+  // (3) to (6). On success the content is durable under its name. What the staged bytes must be:
+  struct Expected {
+    std::uint64_t file_bytes = 0;
+    std::uint32_t file_crc32 = 0;
+  };
+  // kCorrupt: the staged bytes are not what was announced (length, checksum, header, name, trailer's
+  // length). kConflict: other content has the name; the message gives both hashes, and the staged
+  // bytes are kept in quarantine. kInvalid: a foreign system identifier. The staged file is used up
+  // either way, and gone unless it was stored or quarantined.
+  Result<PutOutcome> commit(StagedFile& staged, const Expected& expected);
+
+  // kNotFound; kCorrupt when the header cannot be read. The content is not verified.
+  Result<ArchiveFile> open(const WalName& name) const;
+  // Reads all of it: hash against the facts (when there are any), gzip trailer, raw length.
+  // The facts of a legacy file are computed. kNotFound, kCorrupt.
+  Result<FileFacts> verify(const WalName& name) const;
+  // Verifies and hands out the raw content piece by piece; kCorrupt may come after pieces went out.
+  using RawSink = std::function<Result<void>(ByteView raw)>;
+  Result<FileFacts> read_raw(const WalName& name, const RawSink& sink) const;
+  // Moves a present copy to quarantine when it fails to verify. kNotFound; kAlreadyExists when the
+  // copy is good and stays.
+  Result<void> quarantine_corrupt(const WalName& name);
+
+  // Everything under a valid name, in archiving order. Other files in the directory are ignored.
+  Result<std::vector<ArchiveEntry>> list() const;
+  // Files in quarantine, by their names there (docs/durability.md).
+  Result<std::vector<std::string>> quarantined() const;
+
+  // The cluster's system identifier: pinned by the first file that has one, 0 before that.
+  Result<std::uint64_t> system_id() const;
+
+  // Whether this archive was once made complete by a peer: a node that is new or was replaced
+  // does not count towards a quorum, nor as evidence of absence, before that (H42).
+  bool reconciled() const;
+  Result<void> mark_reconciled();  // durable on return
+
+  Result<std::uint64_t> free_bytes() const;
+  const std::string& directory() const { return options_.directory; }
+
+ private:
+  Result<PutOutcome> settle_taken_name(StagedFile& staged, const FileFacts& facts);
+  Result<void> pin_system_id(std::uint64_t system_id);
+  Result<std::string> quarantine(const std::string& path, const std::string& label);
+
+  FileSystem& file_system_;
+  Options options_;
+};
+
+}  // namespace pgwalship

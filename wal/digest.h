@@ -1,0 +1,44 @@
+// Two digests with two jobs. SHA-256 of the *uncompressed* content is a file's identity: what
+// "identical" and "conflict" mean (FIPS 180-4; libnettle, which uses the CPU's SHA instructions).
+// CRC-32 (the gzip polynomial, RFC 1952 section 8) guards bytes on their way.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/bytes.h"
+
+namespace pgwalship {
+
+struct Sha256 {
+  std::array<std::byte, 32> bytes{};
+
+  std::string hex() const;
+  friend auto operator<=>(const Sha256&, const Sha256&) = default;
+};
+
+class Sha256Hasher {
+ public:
+  Sha256Hasher();
+  ~Sha256Hasher();
+  Sha256Hasher(const Sha256Hasher&) = delete;
+  Sha256Hasher& operator=(const Sha256Hasher&) = delete;
+
+  void update(ByteView data);
+  // The digest of everything so far; the hasher starts anew.
+  Sha256 finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+Sha256 sha256(ByteView data);
+
+// Continues from `crc`, which is 0 at the start.
+std::uint32_t crc32(std::uint32_t crc, ByteView data);
+
+}  // namespace pgwalship
