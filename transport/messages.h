@@ -1,0 +1,142 @@
+// The messages of docs/protocol.md section 4, in its order. encode() and decode() are exact
+// inverses; decode() is total and gives kProtocol for anything that is not a well-formed message
+// (too short, too long, an enumerator out of range, a name that is no WalName).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "transport/frame.h"
+#include "wal/archive_store.h"
+#include "wal/gzip.h"
+
+namespace pgwalship {
+
+inline constexpr std::uint32_t kProtocolMagic = 0x53574750;  // the bytes "PGWS"
+inline constexpr std::uint16_t kProtocolVersion = 1;
+inline constexpr std::uint16_t kProtocolVersionMin = 1;
+inline constexpr std::size_t kOpenPutsMax = 64;
+
+enum class Role : std::uint8_t { kClient = 1, kDaemon = 2, kReceiver = 3, kAnsweringDaemon = 4 };
+
+struct Hello {
+  std::uint16_t version = kProtocolVersion;
+  std::uint16_t version_min = kProtocolVersionMin;
+  std::uint64_t capabilities = 0;
+  Role role = Role::kClient;
+  std::string software;  // "pgwalship 0.1.0"
+  std::string cluster;
+  std::string node;
+  std::uint64_t system_id = 0;
+  std::uint64_t config_digest = 0;
+  bool reconciled = false;
+  std::uint8_t compression_level = 0;
+};
+struct Failure {
+  Error error;
+};
+struct Put {
+  std::uint64_t id = 0;
+  WalName name;
+  std::uint64_t file_bytes = 0;
+  FileFacts facts;
+};
+struct Data {
+  std::uint64_t id = 0;
+  Bytes bytes;
+};
+struct PutEnd {
+  std::uint64_t id = 0;
+  std::uint32_t file_crc32 = 0;
+};
+struct Done {
+  std::uint64_t id = 0;
+  PutOutcome outcome = PutOutcome::kStored;  // meaningful without an error
+  std::optional<Error> error;
+};
+struct Stat {
+  std::uint64_t id = 0;
+  WalName name;
+};
+enum class Presence : std::uint8_t { kAbsent = 0, kPresent = 1, kCorrupt = 2 };
+struct StatResult {
+  std::uint64_t id = 0;
+  Presence presence = Presence::kAbsent;
+  std::uint64_t file_bytes = 0;
+  FileFacts facts;
+};
+struct Get {
+  std::uint64_t id = 0;
+  WalName name;
+};
+struct GetBegin {
+  std::uint64_t id = 0;
+  std::uint64_t file_bytes = 0;
+  FileFacts facts;
+};
+struct GetEnd {
+  std::uint64_t id = 0;
+  std::uint32_t file_crc32 = 0;
+};
+struct List {
+  std::uint64_t id = 0;
+  std::string after;
+};
+struct ListResult {
+  std::uint64_t id = 0;
+  bool more = false;
+  std::vector<WalName> names;
+};
+struct Reconciled {
+  std::uint64_t id = 0;
+};
+struct Ping {
+  std::uint64_t number = 0;
+};
+struct Pong {
+  std::uint64_t number = 0;
+};
+struct Fetch {
+  std::uint64_t id = 0;
+  WalName name;
+  std::uint32_t wait_ms = 0;
+};
+enum class FetchVerdict : std::uint8_t { kFound = 0, kAbsent = 1, kUnknown = 2, kCorrupt = 3 };
+struct FetchResult {
+  std::uint64_t id = 0;
+  FetchVerdict verdict = FetchVerdict::kUnknown;
+  std::string message;
+  std::string hint;
+};
+struct StatusQuery {
+  std::uint64_t id = 0;
+};
+struct StatusReport {
+  std::uint64_t id = 0;
+  bool more = false;
+  Bytes json;
+};
+
+using Message = std::variant<Hello, Failure, Put, Data, PutEnd, Done, Stat, StatResult, Get, GetBegin,
+                             GetEnd, List, ListResult, Reconciled, Ping, Pong, Fetch, FetchResult,
+                             StatusQuery, StatusReport>;
+
+// Appends the message as one frame. REQUIRES: Data at most kDataBytesMax bytes, ListResult and
+// StatusReport within kFramePayloadMax.
+void encode(const Message& message, Bytes& out);
+
+// Nothing for an optional message of a later version (docs/protocol.md section 2).
+Result<std::optional<Message>> decode(const Frame& frame);
+
+// What the two Hellos must agree on; the version of the session, or the Error to send as Failure.
+Result<std::uint16_t> check_hello(const Hello& mine, const Hello& theirs);
+
+// Splits names in archiving order into what fits one ListResult after `after`.
+ListResult list_page(std::uint64_t id, const std::vector<WalName>& sorted, const std::string& after);
+
+}  // namespace pgwalship

@@ -1,0 +1,43 @@
+// PeerLink over SSH: a thread that owns one SshSession at a time, connects, greets, keeps alive,
+// sends, receives, and reconnects with exponential back-off and jitter. Names are resolved at each
+// connect, on this thread, never in the way of a push.
+#pragma once
+
+#include <atomic>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/mailbox.h"
+#include "base/random.h"
+#include "transport/peer_link.h"
+#include "transport/ssh_session.h"
+
+namespace pgwalship {
+
+class SshLink final : public PeerLink {
+ public:
+  struct Options {
+    SshSession::Options session;
+    Hello mine;
+    std::string peer;  // the node name that the other side must claim
+    std::chrono::milliseconds keepalive{3000};  // lost after three unanswered
+    std::chrono::milliseconds back_off_min{200};
+    std::chrono::milliseconds back_off_max{5000};
+    std::uint64_t seed = 0;
+  };
+
+  SshLink(const Clock& clock, Options options);
+  ~SshLink() override;  // ends the session and joins the thread, within about one connect_timeout
+
+  void send(Message message) override;
+  void send_file(OutgoingFile file) override;
+  int event_fd() const override;
+  std::optional<LinkEvent> next_event() override;
+  LinkCounters counters() const override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pgwalship
