@@ -2,11 +2,11 @@
 // pieces; it never throws, never reads past what it was given, and allocates at most one frame.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-
 #include "base/bytes.h"
 #include "base/result.h"
+
+#include <cstdint>
+#include <optional>
 
 namespace pgwalship {
 

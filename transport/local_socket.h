@@ -3,14 +3,14 @@
 // a second daemon is refused, a stale socket is replaced (H46).
 #pragma once
 
+#include "base/clock.h"
+#include "base/fd.h"
+#include "transport/messages.h"
+
 #include <deque>
 #include <memory>
 #include <optional>
 #include <string>
-
-#include "base/clock.h"
-#include "base/fd.h"
-#include "transport/messages.h"
 
 namespace pgwalship {
 

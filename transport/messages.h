@@ -3,17 +3,17 @@
 // (too short, too long, an enumerator out of range, a name that is no WalName).
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <variant>
-#include <vector>
-
 #include "base/bytes.h"
 #include "base/result.h"
 #include "transport/frame.h"
 #include "wal/archive_store.h"
 #include "wal/gzip.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
 
 namespace pgwalship {
 
@@ -122,9 +122,9 @@ struct StatusReport {
   Bytes json;
 };
 
-using Message = std::variant<Hello, Failure, Put, Data, PutEnd, Done, Stat, StatResult, Get, GetBegin,
-                             GetEnd, List, ListResult, Reconciled, Ping, Pong, Fetch, FetchResult,
-                             StatusQuery, StatusReport>;
+using Message = std::variant<Hello, Failure, Put, Data, PutEnd, Done, Stat, StatResult, Get,
+                             GetBegin, GetEnd, List, ListResult, Reconciled, Ping, Pong, Fetch,
+                             FetchResult, StatusQuery, StatusReport>;
 
 // Appends the message as one frame. REQUIRES: Data at most kDataBytesMax bytes, ListResult and
 // StatusReport within kFramePayloadMax.
@@ -137,6 +137,7 @@ Result<std::optional<Message>> decode(const Frame& frame);
 Result<std::uint16_t> check_hello(const Hello& mine, const Hello& theirs);
 
 // Splits names in archiving order into what fits one ListResult after `after`.
-ListResult list_page(std::uint64_t id, const std::vector<WalName>& sorted, const std::string& after);
+ListResult list_page(std::uint64_t id, const std::vector<WalName>& sorted,
+                     const std::string& after);
 
 }  // namespace pgwalship

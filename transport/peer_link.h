@@ -3,12 +3,12 @@
 // nothing about WAL.
 #pragma once
 
+#include "base/file_system.h"
+#include "transport/messages.h"
+
 #include <memory>
 #include <string>
 #include <variant>
-
-#include "base/file_system.h"
-#include "transport/messages.h"
 
 namespace pgwalship {
 

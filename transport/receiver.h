@@ -4,14 +4,14 @@
 // list; nothing it is told deletes or changes anything (G6). One thread; disk operations block it.
 #pragma once
 
+#include "transport/messages.h"
+#include "wal/archive_store.h"
+
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
-
-#include "transport/messages.h"
-#include "wal/archive_store.h"
 
 namespace pgwalship {
 

@@ -2,10 +2,10 @@
 // order, then those of catch-up files. Turns an OutgoingFile into Put, Data..., PutEnd. One thread.
 #pragma once
 
+#include "transport/peer_link.h"
+
 #include <deque>
 #include <optional>
-
-#include "transport/peer_link.h"
 
 namespace pgwalship {
 

@@ -3,14 +3,14 @@
 // connect, on this thread, never in the way of a push.
 #pragma once
 
-#include <atomic>
-#include <thread>
-
 #include "base/clock.h"
 #include "base/mailbox.h"
 #include "base/random.h"
 #include "transport/peer_link.h"
 #include "transport/ssh_session.h"
+
+#include <atomic>
+#include <thread>
 
 namespace pgwalship {
 
@@ -19,7 +19,7 @@ class SshLink final : public PeerLink {
   struct Options {
     SshSession::Options session;
     Hello mine;
-    std::string peer;  // the node name that the other side must claim
+    std::string peer;                           // the node name that the other side must claim
     std::chrono::milliseconds keepalive{3000};  // lost after three unanswered
     std::chrono::milliseconds back_off_min{200};
     std::chrono::milliseconds back_off_max{5000};

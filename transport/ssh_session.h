@@ -3,12 +3,12 @@
 // Source of the libssh behaviour that shaped this: see ssh_session.cc.
 #pragma once
 
+#include "base/bytes.h"
+#include "base/result.h"
+
 #include <chrono>
 #include <memory>
 #include <string>
-
-#include "base/bytes.h"
-#include "base/result.h"
 
 namespace pgwalship {
 
@@ -22,7 +22,7 @@ class SshSession {
     std::string known_hosts;  // pinned host keys; an unknown or changed key is refused (H44)
     std::string ciphers;
     std::chrono::milliseconds connect_timeout{2000};  // for each of: connect, keys, login, exec
-    std::string command;      // what to ask for; sshd's forced command decides what runs
+    std::string command;  // what to ask for; sshd's forced command decides what runs
   };
 
   // Blocks for at most a few connect_timeouts. Errors carry a hint: host key unknown or changed

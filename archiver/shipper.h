@@ -1,0 +1,224 @@
+// Decides what goes where: which peers get which file when, and when a push has its verdict.
+// Pure: no I/O, no clock, no threads. Events and `now` go in, actions come out; the same events
+// give the same actions, in the daemon and in the simulator.
+//
+// Whoever carries the actions out promises (the simulator's checker holds it to that):
+//   1. StoreLocally runs the whole numbered order of wal/archive_store.h before LocalStored.
+//   2. SendFile answers once with FileAnswered, or not at all when PeerLost comes first.
+//   3. Compare reads both listings after the action was given, then gives Compared or PeerLost.
+//   4. Reply goes to the client once and last: nothing about that push is asked for again.
+//
+// A push: the local store and all peers run at the same time; the verdict comes as soon as the
+// local copy and a quorum are durable; the rest goes on behind it. Fresh files of a peer go before
+// its catch-up. Memory is bounded: a peer that lags by more than kFreshQueueMax files is caught up
+// by comparing instead.
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "topology/quorum.h"
+#include "wal/archive_store.h"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace pgwalship {
+
+using PushId = std::uint64_t;
+using TransferId = std::uint64_t;
+
+// Files sent to one peer and not answered: enough to fill a long link, few enough to lose.
+inline constexpr std::size_t kFreshInFlightMax = 16;
+// Catch-up keeps the peer's disk busy without standing in the way of a fresh file.
+inline constexpr std::size_t kCatchUpInFlightMax = 4;
+inline constexpr std::size_t kFreshQueueMax = 1024;
+// A peer whose files failed is tried again after this, doubling up to the maximum.
+inline constexpr std::chrono::seconds kRetryMin{1};
+inline constexpr std::chrono::seconds kRetryMax{30};
+// Files that arrive by other ways than this daemon are found by comparing this often.
+inline constexpr std::chrono::seconds kCompareInterval{60};
+
+enum class PeerState {
+  kDown,        // no session. From any state by PeerLost; leaves to kComparing by PeerGreeted.
+  kComparing,   // listings are being compared; fresh files are sent already.
+  kCatchingUp,  // it lacks files that this archive holds, and they are being sent.
+  kCurrent,     // it holds all that this archive held when last compared, and all pushes since.
+  kBehind,      // files failed there; compared again at retry_at.
+};
+std::string_view to_word(PeerState state);
+
+// Events ---------------------------------------------------------------------------------------
+struct PushSubmitted {  // a client's file is staged whole
+  PushId push;
+  WalName name;
+  Sha256 sha256;
+  TimePoint deadline;
+};
+struct LocalStored {
+  PushId push;
+  Result<PutOutcome> result;
+};
+struct PeerGreeted {
+  NodeId peer;
+  bool reconciled;
+};
+struct PeerLost {
+  NodeId peer;
+  std::string reason;
+};
+struct FileAnswered {
+  NodeId peer;
+  TransferId transfer;
+  Result<PutOutcome> result;
+};
+struct Compared {  // both listings, sorted; or why they could not be read
+  NodeId peer;
+  bool self_reconciled;
+  Result<std::vector<WalName>> mine;
+  Result<std::vector<WalName>> theirs;
+};
+struct ReconciledAnswered {
+  NodeId peer;
+  Result<void> result;
+};
+struct PgWalSpace {  // free bytes of the file system of this node's pg_wal
+  std::uint64_t free_bytes;
+};
+struct Tick {};
+using ShipperEvent = std::variant<PushSubmitted, LocalStored, PeerGreeted, PeerLost, FileAnswered,
+                                  Compared, ReconciledAnswered, PgWalSpace, Tick>;
+
+// Actions --------------------------------------------------------------------------------------
+struct StoreLocally {
+  PushId push;
+};
+struct SendFile {
+  NodeId peer;
+  TransferId transfer;
+  WalName name;
+  std::optional<PushId> staged;  // from the staged file of this push; else from the archive
+  bool fresh;
+};
+struct Compare {
+  NodeId peer;
+};
+struct TellReconciled {
+  NodeId peer;
+};
+struct Reply {
+  PushId push;
+  Result<std::string> verdict;  // ok: the text is empty, or a warning to pass on
+};
+enum class Gravity { kInfo, kWarning, kError };
+struct Report {  // a change of state, for the log
+  Gravity gravity;
+  std::string line;
+};
+using ShipperAction = std::variant<StoreLocally, SendFile, Compare, TellReconciled, Reply, Report>;
+using ShipperActions = std::vector<ShipperAction>;
+
+class Shipper {
+ public:
+  struct Options {
+    NodeList nodes;
+    Quorum quorum;
+    OnQuorumLoss on_quorum_loss = OnQuorumLoss::kWait;
+    std::uint64_t pg_wal_minimum_free = 0;  // bytes; for OnQuorumLoss::kLocal
+  };
+
+  explicit Shipper(Options options);
+
+  ShipperActions step(const ShipperEvent& event, TimePoint now);
+  // When it wants a Tick at the latest.
+  TimePoint next_wakeup() const;
+
+  // For status ---------------------------------------------------------------------------------
+  struct PeerView {
+    PeerState state = PeerState::kDown;
+    bool reconciled = false;  // counts towards a quorum
+    TimePoint since{};        // of the state
+    std::string last_error;   // of the link or of a file; empty when all is well
+    std::size_t in_flight = 0;
+    std::size_t backlog = 0;  // known files it still lacks, those in flight included
+    std::uint64_t files_sent = 0;
+  };
+  struct ConflictView {
+    std::string name;
+    std::string where;  // node name
+    std::string text;
+  };
+  const PeerView& peer(NodeId peer) const { return peers_.at(peer).view; }
+  // Whether a push now could be acknowledged by the peers that are up; why not, in words.
+  bool quorum_reachable() const;
+  std::string quorum_trouble(TimePoint now) const;
+  const std::deque<ConflictView>& conflicts() const { return conflicts_; }
+  std::size_t open_pushes() const { return pushes_.size(); }
+
+ private:
+  struct Item {
+    WalName name;
+    std::optional<PushId> push;
+    bool fresh = false;
+  };
+  struct Peer {
+    PeerView view;
+    std::deque<Item> fresh;
+    std::deque<WalName> missing;
+    std::map<TransferId, Item> in_flight;
+    bool failed = false;     // a file failed since the last comparison
+    bool comparing = false;  // a Compare is out
+    TimePoint compare_at = kNever;
+    Duration retry_delay{kRetryMin};
+  };
+  enum class Holding { kUnknown, kDurable, kConflict };
+  struct Push {
+    WalName name;
+    Sha256 sha256;
+    TimePoint deadline{};
+    bool replied = false;
+    std::optional<Result<PutOutcome>> local;
+    std::vector<Holding> peers;
+    std::optional<Error> conflict;
+  };
+
+  void on(const PushSubmitted& event, TimePoint now);
+  void on(const LocalStored& event, TimePoint now);
+  void on(const PeerGreeted& event, TimePoint now);
+  void on(const PeerLost& event, TimePoint now);
+  void on(const FileAnswered& event, TimePoint now);
+  void on(const Compared& event, TimePoint now);
+  void on(const ReconciledAnswered& event, TimePoint now);
+  void on(const PgWalSpace& event, TimePoint now);
+  void on(const Tick& event, TimePoint now);
+
+  void become(NodeId peer, PeerState state, TimePoint now);
+  void start_compare(NodeId peer, TimePoint now);
+  void enqueue_fresh(NodeId peer, PushId push, TimePoint now);
+  void fill(NodeId peer, TimePoint now);
+  void settle(NodeId peer, TimePoint now);
+  void evaluate(PushId id, TimePoint now);
+  void evaluate_all(TimePoint now);
+  void reply(Push& push, PushId id, Result<std::string> verdict);
+  void note_conflict(const WalName& name, const std::string& where, const Error& error);
+  bool may_tell_reconciled(NodeId peer) const;
+  NodeSet holders(const Push& push) const;
+  std::string peer_trouble(NodeId peer, TimePoint now) const;
+  std::string waiting_text(const Push& push, TimePoint now) const;
+
+  const Options options_;
+  std::vector<Peer> peers_;  // by NodeId; the own entry is unused
+  std::map<PushId, Push> pushes_;
+  std::deque<ConflictView> conflicts_;
+  std::optional<std::uint64_t> pg_wal_free_;
+  bool self_reconciled_ = false;
+  TransferId next_transfer_ = 1;
+  ShipperActions actions_;  // collected by one step()
+};
+
+}  // namespace pgwalship

@@ -1,0 +1,104 @@
+// Decides where one wanted file comes from, and what may be said when it comes from nowhere
+// (DESIGN section 6). Pure: events and `now` in, actions out.
+//
+// Every connected peer is asked (Stat); the first that has the file is pulled from: the file is
+// brought into the local archive and verified there. "Absent" is said only when it is proven
+// (G5, topology/quorum.h absence_proven): a node's word counts as evidence when its archive was
+// made complete once.
+#pragma once
+
+#include "base/clock.h"
+#include "topology/quorum.h"
+#include "transport/messages.h"
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace pgwalship {
+
+// A connected peer that does not answer within this is not waited for any longer.
+inline constexpr std::chrono::milliseconds kStatPatience{1500};
+
+// Events
+struct PeerArrived {  // connected; also given for each connected peer at the start
+  NodeId peer;
+  bool evidence;
+};
+struct PeerVanished {
+  NodeId peer;
+};
+struct StatAnswered {
+  NodeId peer;
+  Result<Presence> result;
+};
+struct PullAnswered {  // ok: durable in the local archive. kCorrupt: that copy is bad
+  NodeId peer;
+  Result<void> result;
+};
+struct FetchTick {};
+using FetchEvent = std::variant<PeerArrived, PeerVanished, StatAnswered, PullAnswered, FetchTick>;
+
+// Actions
+struct AskPeer {
+  NodeId peer;
+};
+struct PullFrom {
+  NodeId peer;
+};
+struct FetchEnded {  // last
+  FetchVerdict verdict;
+  std::string message;
+  std::string hint;
+};
+using FetchAction = std::variant<AskPeer, PullFrom, FetchEnded>;
+
+class FetchPlan {
+ public:
+  enum class LocalCopy { kAbsent, kCorrupt };
+  struct Options {
+    const NodeList* nodes = nullptr;  // borrowed, like quorum
+    const Quorum* quorum = nullptr;
+    OnQuorumLoss on_quorum_loss = OnQuorumLoss::kWait;
+    WalName name;
+    LocalCopy local = LocalCopy::kAbsent;
+    bool self_evidence = false;  // this node's own archive was made complete once
+    Duration wait{};             // for peers that are silent; 0: only for those connected now
+  };
+
+  FetchPlan(Options options, TimePoint now);
+
+  std::vector<FetchAction> step(const FetchEvent& event, TimePoint now);
+  TimePoint next_wakeup() const;
+  bool ended() const { return ended_; }
+
+ private:
+  enum class PeerAnswer {
+    kAway,     // not connected
+    kAsked,    // Stat is out
+    kAbsent,   // it does not have the file
+    kPresent,  // it has it, and was not pulled from yet
+    kPulling,  // a pull is out
+    kCorrupt,  // its copy is bad
+    kFailed,   // it could not say, or the pull failed
+  };
+  struct Peer {
+    PeerAnswer answer = PeerAnswer::kAway;
+    bool evidence = false;
+    std::string reason;
+  };
+
+  void decide(TimePoint now, std::vector<FetchAction>& actions);
+  bool proven_absent() const;
+  bool any(PeerAnswer answer) const;
+  FetchEnded verdict() const;
+
+  const Options options_;
+  const TimePoint patience_ends_;
+  const TimePoint deadline_;
+  std::vector<Peer> peers_;
+  bool ended_ = false;
+};
+
+}  // namespace pgwalship

@@ -1,0 +1,66 @@
+// All links of this daemon, by NodeId: hands out request ids and brings each answer to whoever
+// asked. Loop thread only; handlers run there.
+#pragma once
+
+#include "base/event_loop.h"
+#include "topology/node_list.h"
+#include "transport/peer_link.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace pgwalship {
+
+class LinkSet {
+ public:
+  // Who listens to the coming and going of peers. Called before any answer of that session.
+  class Observer {
+   public:
+    virtual ~Observer() = default;
+    virtual void on_up(NodeId peer, const Hello& theirs) = 0;
+    virtual void on_down(NodeId peer, const Error& reason) = 0;
+  };
+  // Gets every answer that carries the id, until forget() or the end of the session (which the
+  // Observer hears of; no answer comes after that).
+  using AnswerHandler = std::function<void(Message answer)>;
+
+  explicit LinkSet(EventLoop& loop) : loop_(loop) {}
+  ~LinkSet();
+  LinkSet(const LinkSet&) = delete;
+  LinkSet& operator=(const LinkSet&) = delete;
+
+  Result<void> add(NodeId peer, std::unique_ptr<PeerLink> link);
+  void observe(Observer& observer) { observers_.push_back(&observer); }
+
+  bool is_up(NodeId peer) const;
+  // The Hello of the current or last session; nullptr when there was none.
+  const Hello* hello(NodeId peer) const;
+  LinkCounters counters(NodeId peer) const;
+
+  // Sends a request with a new id, which `make` puts into it. REQUIRES: is_up(peer).
+  std::uint64_t request(NodeId peer, const std::function<Message(std::uint64_t id)>& make,
+                        AnswerHandler on_answer);
+  // Sends a file under a new id. REQUIRES: is_up(peer).
+  std::uint64_t send_file(NodeId peer, OutgoingFile file, AnswerHandler on_answer);
+  void forget(NodeId peer, std::uint64_t id);
+
+ private:
+  struct Entry {
+    std::unique_ptr<PeerLink> link;
+    bool up = false;
+    std::optional<Hello> hello;
+    std::map<std::uint64_t, AnswerHandler> open;
+  };
+
+  void on_events(NodeId peer);
+  void on_message(Entry& entry, Message message);
+
+  EventLoop& loop_;
+  std::uint64_t next_id_ = 1;
+  std::map<NodeId, Entry> entries_;
+  std::vector<Observer*> observers_;
+};
+
+}  // namespace pgwalship
