@@ -32,4 +32,8 @@ struct NodeList {
   const Node& at(NodeId id) const { return nodes.at(id); }
 };
 
+// What a node or a site may be called: letters, digits, dot, hyphen, underscore; 1 to 253
+// characters, as DNS allows. Nothing that a quorum expression would have to quote.
+bool is_valid_name(std::string_view name);
+
 }  // namespace pgwalship

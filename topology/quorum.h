@@ -8,12 +8,12 @@
 // name and by site): it counts once. Pure: no clock, no I/O.
 #pragma once
 
+#include "base/result.h"
+#include "topology/node_list.h"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/result.h"
-#include "topology/node_list.h"
 
 namespace pgwalship {
 
@@ -22,15 +22,15 @@ class Quorum {
   // Any set of peers satisfies it: `NONE`.
   Quorum() = default;
 
-  // kInvalid with the position and the reason.
+  // kInvalid with the position (from 1) and the reason. `ANY 0` is refused here.
   static Result<Quorum> parse(std::string_view expression);
 
   // kInvalid for what can never work on one of the nodes: an unknown node or site, a list that is
-  // empty there, ANY more than it holds, ANY 0.
+  // empty there, ANY more than it holds. What passes is satisfied when every peer holds the file.
   Result<void> validate(const NodeList& nodes) const;
 
   // True when `holders` satisfies every term for a push from `pusher`. The pusher's own bit is
-  // ignored. Never false for `NONE`.
+  // ignored. Never false for `NONE`; a list that is empty for this pusher is never satisfied.
   bool satisfied(const NodeList& nodes, NodeId pusher, const NodeSet& holders) const;
 
   // Peers that a push from `pusher` may need: the union of the lists, without the pusher.
@@ -41,6 +41,7 @@ class Quorum {
   std::string text() const;
 
  private:
+  friend struct QuorumParser;
   struct Item {
     enum class Kind { kEveryone, kNode, kSite, kLocalSite };
     Kind kind = Kind::kEveryone;
@@ -51,6 +52,8 @@ class Quorum {
     std::vector<Item> items;
   };
 
+  static std::string text(const Term& term);
+  // The nodes that the list names, without the pusher.
   static NodeSet members_of(const Term& term, const NodeList& nodes, NodeId pusher);
 
   std::vector<Term> terms_;
