@@ -3,13 +3,13 @@
 // in and out; nothing is shared. Any thread may push; one thread pops.
 #pragma once
 
+#include "base/fd.h"
+
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <mutex>
 #include <optional>
-
-#include "base/fd.h"
 
 namespace pgwalship {
 
@@ -40,6 +40,9 @@ class Mailbox {
   std::size_t size() const;
 
  private:
+  void put(T&& value);      // with mutex_ held
+  std::optional<T> take();  // with mutex_ held
+
   const std::size_t capacity_;
   Fd event_;  // constant after construction
   mutable std::mutex mutex_;

@@ -32,6 +32,8 @@ Error Error::within(std::string_view context) const {
   return Error{code, std::string(context) + ": " + message, hint};
 }
 
-std::string Error::text() const { return hint.empty() ? message : message + "\nHINT: " + hint; }
+std::string Error::text() const {
+  return hint.empty() ? message : message + "\nHINT: " + hint;
+}
 
 }  // namespace pgwalship

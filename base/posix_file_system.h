@@ -1,0 +1,24 @@
+// The real disk behind base/file_system.h. The only caller of fsync, rename, link and unlink.
+// Stateless: any thread, any number of processes.
+#pragma once
+
+#include "base/file_system.h"
+
+namespace pgwalship {
+
+class PosixFileSystem final : public FileSystem {
+ public:
+  Result<std::unique_ptr<File>> create(const std::string& path) override;
+  Result<std::unique_ptr<File>> open(const std::string& path) override;
+  Result<void> link(const std::string& from, const std::string& to) override;
+  Result<void> rename(const std::string& from, const std::string& to) override;
+  Result<void> remove(const std::string& path) override;
+  Result<void> remove_abandoned(const std::string& path) override;
+  Result<void> sync_directory(const std::string& path) override;
+  Result<void> make_directories(const std::string& path) override;
+  Result<std::vector<std::string>> list(const std::string& path) const override;
+  Result<FileStat> stat(const std::string& path) const override;
+  Result<std::uint64_t> free_bytes(const std::string& path) const override;
+};
+
+}  // namespace pgwalship
