@@ -43,6 +43,10 @@ inline constexpr std::chrono::seconds kRetryMin{1};
 inline constexpr std::chrono::seconds kRetryMax{30};
 // Files that arrive by other ways than this daemon are found by comparing this often.
 inline constexpr std::chrono::seconds kCompareInterval{60};
+// A peer that does not count yet is compared more often, so that a new cluster starts soon.
+inline constexpr std::chrono::seconds kCompareIntervalNew{2};
+// Conflicts kept for status; the quarantine directory holds them all.
+inline constexpr std::size_t kConflictsMax = 64;
 
 enum class PeerState {
   kDown,        // no session. From any state by PeerLost; leaves to kComparing by PeerGreeted.
@@ -54,11 +58,17 @@ enum class PeerState {
 std::string_view to_word(PeerState state);
 
 // Events ---------------------------------------------------------------------------------------
+// Whether the archive here already has a file of that name when a push is staged.
+enum class LocalName { kFree, kTaken };
+
 struct PushSubmitted {  // a client's file is staged whole
   PushId push;
   WalName name;
   Sha256 sha256;
   TimePoint deadline;
+  // A taken name goes to the peers only when the local archive has called it identical: other
+  // content must not get ahead of the conflict (G2).
+  LocalName local_name;
 };
 struct LocalStored {
   PushId push;
@@ -132,6 +142,7 @@ class Shipper {
     std::uint64_t pg_wal_minimum_free = 0;  // bytes; for OnQuorumLoss::kLocal
   };
 
+  // REQUIRES: options.nodes holds at least this node.
   explicit Shipper(Options options);
 
   ShipperActions step(const ShipperEvent& event, TimePoint now);
@@ -163,7 +174,8 @@ class Shipper {
  private:
   struct Item {
     WalName name;
-    std::optional<PushId> push;
+    std::optional<PushId> push;    // whose staged file may serve as the source
+    std::optional<Sha256> sha256;  // of the push; unknown for catch-up
     bool fresh = false;
   };
   struct Peer {
@@ -173,6 +185,7 @@ class Shipper {
     std::map<TransferId, Item> in_flight;
     bool failed = false;     // a file failed since the last comparison
     bool comparing = false;  // a Compare is out
+    std::size_t fresh_in_flight = 0;
     TimePoint compare_at = kNever;
     Duration retry_delay{kRetryMin};
   };
@@ -181,10 +194,11 @@ class Shipper {
     WalName name;
     Sha256 sha256;
     TimePoint deadline{};
+    std::vector<Holding> peers;
+    bool held_back = false;  // nothing to peers before the local archive has answered
     bool replied = false;
     std::optional<Result<PutOutcome>> local;
-    std::vector<Holding> peers;
-    std::optional<Error> conflict;
+    std::optional<Error> conflict;  // the first that a peer reported
   };
 
   void on(const PushSubmitted& event, TimePoint now);
@@ -199,17 +213,25 @@ class Shipper {
 
   void become(NodeId peer, PeerState state, TimePoint now);
   void start_compare(NodeId peer, TimePoint now);
-  void enqueue_fresh(NodeId peer, PushId push, TimePoint now);
-  void fill(NodeId peer, TimePoint now);
+  void fall_behind(NodeId peer, TimePoint now);
+  void enqueue_fresh(NodeId peer, PushId id, TimePoint now);
+  void fill(NodeId peer);
+  void send(NodeId peer, Item item);
   void settle(NodeId peer, TimePoint now);
-  void evaluate(PushId id, TimePoint now);
-  void evaluate_all(TimePoint now);
-  void reply(Push& push, PushId id, Result<std::string> verdict);
+  void mark(NodeId peer, const Item& item, Holding holding, const Error* conflict);
+  void drop_queued(PushId id);
+  void evaluate(TimePoint now);
+  std::optional<Result<std::string>> verdict(const Push& push, TimePoint now);
   void note_conflict(const WalName& name, const std::string& where, const Error& error);
-  bool may_tell_reconciled(NodeId peer) const;
+  void note_quorum(TimePoint now);
+  bool may_tell_reconciled();
   NodeSet holders(const Push& push) const;
+  NodeSet reachable() const;
+  bool is_peer(NodeId id) const { return id != options_.nodes.self; }
+  const std::string& name_of(NodeId id) const { return options_.nodes.at(id).name; }
   std::string peer_trouble(NodeId peer, TimePoint now) const;
   std::string waiting_text(const Push& push, TimePoint now) const;
+  void report(Gravity gravity, std::string line);
 
   const Options options_;
   std::vector<Peer> peers_;  // by NodeId; the own entry is unused
@@ -217,6 +239,8 @@ class Shipper {
   std::deque<ConflictView> conflicts_;
   std::optional<std::uint64_t> pg_wal_free_;
   bool self_reconciled_ = false;
+  bool new_cluster_ = false;  // all nodes were up at once and none was reconciled
+  std::optional<bool> quorum_held_;
   TransferId next_transfer_ = 1;
   ShipperActions actions_;  // collected by one step()
 };

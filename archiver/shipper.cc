@@ -1,0 +1,443 @@
+#include "archiver/shipper.h"
+
+#include <algorithm>
+
+namespace pgwalship {
+
+namespace {
+
+// Both are sorted in archiving order.
+std::vector<WalName> names_missing_from(const std::vector<WalName>& theirs,
+                                        const std::vector<WalName>& mine) {
+  std::vector<WalName> missing;
+  std::set_difference(mine.begin(), mine.end(), theirs.begin(), theirs.end(),
+                      std::back_inserter(missing));
+  return missing;
+}
+
+}  // namespace
+
+std::string_view to_word(PeerState state) {
+  switch (state) {
+    case PeerState::kDown:
+      return "down";
+    case PeerState::kComparing:
+      return "comparing";
+    case PeerState::kCatchingUp:
+      return "catching_up";
+    case PeerState::kCurrent:
+      return "current";
+    case PeerState::kBehind:
+      return "behind";
+  }
+  return "unknown";
+}
+
+Shipper::Shipper(Options options) : options_(std::move(options)), peers_(options_.nodes.size()) {
+  CHECK(options_.nodes.self < options_.nodes.size());
+}
+
+ShipperActions Shipper::step(const ShipperEvent& event, TimePoint now) {
+  actions_.clear();
+  std::visit([&](const auto& e) { on(e, now); }, event);
+  evaluate(now);
+  note_quorum(now);
+  return std::exchange(actions_, {});
+}
+
+TimePoint Shipper::next_wakeup() const {
+  TimePoint next = kNever;
+  for (const Peer& peer : peers_) {
+    if (peer.view.state != PeerState::kDown && !peer.comparing) {
+      next = std::min(next, peer.compare_at);
+    }
+  }
+  for (const auto& [id, push] : pushes_) {
+    if (!push.replied) {
+      next = std::min(next, push.deadline);
+    }
+  }
+  return next;
+}
+
+// Events ---------------------------------------------------------------------------------------
+
+void Shipper::on(const PushSubmitted& event, TimePoint now) {
+  CHECK(!pushes_.contains(event.push));
+  pushes_.emplace(event.push, Push{event.name,
+                                   event.sha256,
+                                   event.deadline,
+                                   std::vector<Holding>(peers_.size()),
+                                   false,
+                                   {},
+                                   {}});
+  actions_.emplace_back(StoreLocally{event.push});
+  for (NodeId id = 0; id < peers_.size(); ++id) {
+    enqueue_fresh(id, event.push, now);
+  }
+}
+
+void Shipper::on(const LocalStored& event, TimePoint now) {
+  const auto found = pushes_.find(event.push);
+  CHECK(found != pushes_.end());
+  Push& push = found->second;
+  push.local = event.result;
+  if (event.result.ok()) {
+    if (std::exchange(push.held_back, false)) {
+      for (NodeId id = 0; id < peers_.size(); ++id) {
+        enqueue_fresh(id, event.push, now);
+      }
+    }
+    return;
+  }
+  drop_queued(event.push);
+  if (event.result.error().code == Errc::kConflict) {
+    note_conflict(push.name, name_of(options_.nodes.self), event.result.error());
+  }
+}
+
+void Shipper::on(const PeerGreeted& event, TimePoint now) {
+  Peer& peer = peers_.at(event.peer);
+  CHECK(is_peer(event.peer) && peer.view.state == PeerState::kDown);
+  peer.view.reconciled = event.reconciled;
+  peer.view.last_error.clear();
+  peer.retry_delay = kRetryMin;
+  report(Gravity::kInfo, "peer " + name_of(event.peer) + ": connected");
+  start_compare(event.peer, now);
+  for (const auto& [id, push] : pushes_) {
+    enqueue_fresh(event.peer, id, now);
+  }
+}
+
+void Shipper::on(const PeerLost& event, TimePoint now) {
+  Peer& peer = peers_.at(event.peer);
+  const bool was_up = peer.view.state != PeerState::kDown;
+  peer.view.last_error = event.reason;
+  peer.fresh.clear();
+  peer.missing.clear();
+  peer.in_flight.clear();
+  peer.fresh_in_flight = 0;
+  peer.comparing = false;
+  peer.compare_at = kNever;
+  if (was_up) {
+    become(event.peer, PeerState::kDown, now);
+  }
+  report(Gravity::kWarning, "peer " + name_of(event.peer) +
+                                (was_up ? ": connection lost: " : ": cannot connect: ") +
+                                event.reason);
+}
+
+void Shipper::on(const FileAnswered& event, TimePoint now) {
+  Peer& peer = peers_.at(event.peer);
+  const auto found = peer.in_flight.find(event.transfer);
+  if (found == peer.in_flight.end()) {
+    return;  // of a session that is gone
+  }
+  const Item item = found->second;
+  peer.in_flight.erase(found);
+  peer.fresh_in_flight -= item.fresh ? 1 : 0;
+
+  if (event.result.ok()) {
+    ++peer.view.files_sent;
+    mark(event.peer, item, Holding::kDurable, nullptr);
+  } else if (event.result.error().code == Errc::kConflict) {
+    mark(event.peer, item, Holding::kConflict, &event.result.error());
+    note_conflict(item.name, name_of(event.peer), event.result.error());
+  } else {
+    peer.failed = true;
+    peer.view.last_error = item.name.text() + ": " + event.result.error().message;
+    if (peer.view.state == PeerState::kCurrent) {
+      fall_behind(event.peer, now);
+    }
+  }
+  fill(event.peer);
+  settle(event.peer, now);
+}
+
+void Shipper::on(const Compared& event, TimePoint now) {
+  Peer& peer = peers_.at(event.peer);
+  self_reconciled_ = event.self_reconciled;
+  if (!peer.comparing) {
+    return;  // the session it was asked in is gone
+  }
+  peer.comparing = false;
+  if (!event.mine.ok() || !event.theirs.ok()) {
+    peer.failed = true;
+    peer.view.last_error =
+        event.mine.ok() ? event.theirs.error().message : event.mine.error().message;
+    fall_behind(event.peer, now);
+    return;
+  }
+  std::set<std::string> on_the_way;
+  for (const Item& item : peer.fresh) {
+    on_the_way.insert(item.name.text());
+  }
+  for (const auto& [id, item] : peer.in_flight) {
+    on_the_way.insert(item.name.text());
+  }
+  peer.missing.clear();
+  for (WalName& name : names_missing_from(event.theirs.value(), event.mine.value())) {
+    if (!on_the_way.contains(name.text())) {
+      peer.missing.push_back(std::move(name));
+    }
+  }
+  if (!peer.missing.empty()) {
+    become(event.peer, PeerState::kCatchingUp, now);
+    report(Gravity::kInfo, "peer " + name_of(event.peer) + ": catching up, " +
+                               std::to_string(peer.missing.size()) + " files");
+  }
+  // What a client waits for does not wait behind the catch-up.
+  for (const auto& [id, push] : pushes_) {
+    if (!push.replied && push.peers[event.peer] == Holding::kUnknown) {
+      enqueue_fresh(event.peer, id, now);
+    }
+  }
+  fill(event.peer);
+  settle(event.peer, now);
+}
+
+void Shipper::on(const ReconciledAnswered& event, TimePoint now) {
+  Peer& peer = peers_.at(event.peer);
+  if (peer.view.state == PeerState::kDown) {
+    return;
+  }
+  if (event.result.ok()) {
+    peer.view.reconciled = true;
+    peer.compare_at = now + kCompareInterval;
+    report(Gravity::kInfo, "peer " + name_of(event.peer) + ": complete, counts from now on");
+  } else {
+    peer.view.last_error = event.result.error().message;
+  }
+}
+
+void Shipper::on(const PgWalSpace& event, TimePoint) {
+  pg_wal_free_ = event.free_bytes;
+}
+
+void Shipper::on(const Tick&, TimePoint now) {
+  for (NodeId id = 0; id < peers_.size(); ++id) {
+    const Peer& peer = peers_[id];
+    if (peer.view.state != PeerState::kDown && !peer.comparing && peer.compare_at <= now) {
+      start_compare(id, now);
+    }
+  }
+}
+
+// Peers ----------------------------------------------------------------------------------------
+
+void Shipper::become(NodeId id, PeerState state, TimePoint now) {
+  Peer& peer = peers_[id];
+  if (peer.view.state != state) {
+    peer.view.state = state;
+    peer.view.since = now;
+  }
+}
+
+void Shipper::start_compare(NodeId id, TimePoint now) {
+  Peer& peer = peers_[id];
+  // A current peer stays current while the periodic comparison runs.
+  if (peer.view.state != PeerState::kCurrent) {
+    become(id, PeerState::kComparing, now);
+  }
+  peer.comparing = true;
+  peer.failed = false;
+  peer.compare_at = kNever;
+  actions_.emplace_back(Compare{id});
+}
+
+void Shipper::fall_behind(NodeId id, TimePoint now) {
+  Peer& peer = peers_[id];
+  become(id, PeerState::kBehind, now);
+  peer.compare_at = now + peer.retry_delay;
+  report(Gravity::kWarning,
+         "peer " + name_of(id) + ": behind: " + peer.view.last_error + "; next try in " +
+             std::to_string(std::chrono::ceil<std::chrono::seconds>(peer.retry_delay).count()) +
+             " s");
+  peer.retry_delay = std::min<Duration>(peer.retry_delay * 2, kRetryMax);
+}
+
+void Shipper::enqueue_fresh(NodeId id, PushId push_id, TimePoint now) {
+  const Push& push = pushes_.at(push_id);
+  Peer& peer = peers_[id];
+  if (!is_peer(id) || peer.view.state == PeerState::kDown || push.held_back ||
+      (push.local.has_value() && !push.local->ok())) {
+    return;
+  }
+  const auto same = [&](const Item& item) {
+    return item.sha256 == push.sha256 && item.name == push.name;
+  };
+  if (std::any_of(peer.in_flight.begin(), peer.in_flight.end(),
+                  [&](const auto& entry) { return same(entry.second); })) {
+    return;
+  }
+  const auto queued = std::find_if(peer.fresh.begin(), peer.fresh.end(), same);
+  if (queued != peer.fresh.end()) {
+    queued->push = push_id;
+    return;
+  }
+  if (peer.fresh.size() >= kFreshQueueMax) {
+    peer.fresh.clear();
+    peer.view.last_error = "more than " + std::to_string(kFreshQueueMax) + " files behind";
+    if (peer.view.state != PeerState::kBehind) {
+      fall_behind(id, now);
+    }
+  }
+  peer.fresh.push_back(Item{push.name, push_id, push.sha256, true});
+  fill(id);
+}
+
+void Shipper::fill(NodeId id) {
+  Peer& peer = peers_[id];
+  while (!peer.fresh.empty() && peer.fresh_in_flight < kFreshInFlightMax) {
+    Item item = std::move(peer.fresh.front());
+    peer.fresh.pop_front();
+    send(id, std::move(item));
+  }
+  while (!peer.missing.empty() && peer.fresh.empty() &&
+         peer.in_flight.size() - peer.fresh_in_flight < kCatchUpInFlightMax) {
+    Item item{std::move(peer.missing.front()), {}, {}, false};
+    peer.missing.pop_front();
+    send(id, std::move(item));
+  }
+  peer.view.in_flight = peer.in_flight.size();
+  peer.view.backlog = peer.in_flight.size() + peer.fresh.size() + peer.missing.size();
+}
+
+void Shipper::send(NodeId id, Item item) {
+  Peer& peer = peers_[id];
+  std::optional<PushId> staged;
+  if (item.push.has_value()) {
+    const auto push = pushes_.find(*item.push);
+    // Once it is stored, the archive is the source: the staged file may go.
+    if (push != pushes_.end() && !push->second.local.has_value()) {
+      staged = item.push;
+    }
+  }
+  const TransferId transfer = next_transfer_++;
+  actions_.emplace_back(SendFile{id, transfer, item.name, staged, item.fresh});
+  peer.fresh_in_flight += item.fresh ? 1 : 0;
+  peer.in_flight.emplace(transfer, std::move(item));
+}
+
+// When the catch-up has run dry. Fresh files on their way do not matter: under load there always
+// are some.
+void Shipper::settle(NodeId id, TimePoint now) {
+  Peer& peer = peers_[id];
+  const bool catch_up_open =
+      peer.comparing || !peer.missing.empty() || peer.in_flight.size() > peer.fresh_in_flight;
+  if (catch_up_open || peer.view.state == PeerState::kDown ||
+      peer.view.state == PeerState::kBehind) {
+    return;
+  }
+  if (peer.failed) {
+    fall_behind(id, now);
+    return;
+  }
+  if (peer.view.state != PeerState::kCurrent) {
+    become(id, PeerState::kCurrent, now);
+    peer.view.last_error.clear();
+    peer.retry_delay = kRetryMin;
+    report(Gravity::kInfo, "peer " + name_of(id) + ": current");
+  }
+  if (peer.compare_at == kNever) {
+    peer.compare_at = now + (peer.view.reconciled ? kCompareInterval : kCompareIntervalNew);
+    if (!peer.view.reconciled && may_tell_reconciled()) {
+      actions_.emplace_back(TellReconciled{id});
+    }
+  }
+}
+
+// A node may call another complete when it is complete itself. In a new cluster nobody is, and
+// everybody may, once all were seen together.
+bool Shipper::may_tell_reconciled() {
+  const auto is_new = [&](NodeId id) {
+    return !is_peer(id) ||
+           (peers_[id].view.state != PeerState::kDown && !peers_[id].view.reconciled);
+  };
+  bool all_new = !self_reconciled_;
+  for (NodeId id = 0; id < peers_.size(); ++id) {
+    all_new = all_new && is_new(id);
+  }
+  new_cluster_ = new_cluster_ || all_new;
+  return self_reconciled_ || new_cluster_;
+}
+
+// Pushes ---------------------------------------------------------------------------------------
+
+void Shipper::mark(NodeId peer, const Item& item, Holding holding, const Error* conflict) {
+  for (auto& [id, push] : pushes_) {
+    if (!(push.name == item.name)) {
+      continue;
+    }
+    // A catch-up file came from the archive: it is this push's content once that was stored there.
+    const bool same_content = item.sha256.has_value() ? item.sha256 == push.sha256
+                                                      : push.local.has_value() && push.local->ok();
+    if (same_content) {
+      push.peers[peer] = holding;
+      if (conflict != nullptr && !push.conflict.has_value()) {
+        push.conflict = conflict->within(name_of(peer));
+      }
+    }
+  }
+}
+
+void Shipper::drop_queued(PushId id) {
+  for (Peer& peer : peers_) {
+    std::erase_if(peer.fresh, [&](const Item& item) { return item.push == id; });
+  }
+}
+
+NodeSet Shipper::holders(const Push& push) const {
+  NodeSet set(peers_.size());
+  for (NodeId id = 0; id < peers_.size(); ++id) {
+    set[id] = is_peer(id) && peers_[id].view.reconciled && push.peers[id] == Holding::kDurable;
+  }
+  return set;
+}
+
+std::optional<Result<std::string>> Shipper::verdict(const Push& push, TimePoint now) {
+  if (push.local.has_value() && !push.local->ok()) {
+    return push.local->error();
+  }
+  const NodeId self = options_.nodes.self;
+  if (push.local.has_value() && options_.quorum.satisfied(options_.nodes, self, holders(push))) {
+    return Result<std::string>(std::string());
+  }
+  if (push.conflict.has_value()) {
+    NodeSet possible(peers_.size(), true);
+    for (NodeId id = 0; id < peers_.size(); ++id) {
+      possible[id] = push.peers[id] != Holding::kConflict;
+    }
+    if (!options_.quorum.satisfied(options_.nodes, self, possible)) {
+      return *push.conflict;
+    }
+  }
+  if (now < push.deadline) {
+    return std::nullopt;
+  }
+  const std::string waiting = waiting_text(push, now);
+  if (push.local.has_value() && options_.on_quorum_loss == OnQuorumLoss::kLocal &&
+      pg_wal_free_.has_value() && *pg_wal_free_ < options_.pg_wal_minimum_free) {
+    const std::string text = "acknowledged with the local copy alone (on-quorum-loss = local, " +
+                             std::to_string(*pg_wal_free_ >> 20U) +
+                             " MB free for pg_wal): " + waiting;
+    report(Gravity::kError, push.name.text() + ": " + text);
+    return Result<std::string>(text);
+  }
+  return Error{Errc::kTimeout, waiting, "pgwalship status shows the peers and their last errors"};
+}
+
+void Shipper::evaluate(TimePoint now) {
+  for (auto it = pushes_.begin(); it != pushes_.end();) {
+    Push& push = it->second;
+    if (!push.replied) {
+      if (auto result = verdict(push, now); result.has_value()) {
+        push.replied = true;
+        actions_.emplace_back(Reply{it->first, std::move(*result)});
+      }
+    }
+    it = push.replied && push.local.has_value() ? pushes_.erase(it) : std::next(it);
+  }
+}
+
+}  // namespace pgwalship

@@ -1,0 +1,110 @@
+// What the shipper says: log lines, reasons for waiting, troubles of peers and quorum.
+#include "archiver/shipper.h"
+
+#include <algorithm>
+
+namespace pgwalship {
+
+namespace {
+
+std::string seconds_text(Duration duration) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count()) + " s";
+}
+
+}  // namespace
+
+void Shipper::report(Gravity gravity, std::string line) {
+  actions_.emplace_back(Report{gravity, std::move(line)});
+}
+
+void Shipper::note_conflict(const WalName& name, const std::string& where, const Error& error) {
+  const bool known =
+      std::any_of(conflicts_.begin(), conflicts_.end(), [&](const ConflictView& conflict) {
+        return conflict.name == name.text() && conflict.where == where;
+      });
+  if (known) {
+    return;
+  }
+  if (conflicts_.size() == kConflictsMax) {
+    conflicts_.pop_front();
+  }
+  conflicts_.push_back(ConflictView{name.text(), where, error.message});
+  report(Gravity::kError, "conflict on " + where + ": " + error.text());
+}
+
+NodeSet Shipper::reachable() const {
+  NodeSet set(peers_.size());
+  for (NodeId id = 0; id < peers_.size(); ++id) {
+    const PeerView& view = peers_[id].view;
+    set[id] = is_peer(id) && view.state != PeerState::kDown && view.reconciled;
+  }
+  return set;
+}
+
+bool Shipper::quorum_reachable() const {
+  return options_.quorum.satisfied(options_.nodes, options_.nodes.self, reachable());
+}
+
+void Shipper::note_quorum(TimePoint now) {
+  const bool held = quorum_reachable();
+  if (quorum_held_ == held) {
+    return;
+  }
+  const bool first = !quorum_held_.has_value();
+  quorum_held_ = held;
+  if (held) {
+    report(Gravity::kInfo, "quorum " + options_.quorum.text() + ": held");
+  } else if (first) {
+    report(Gravity::kInfo, "quorum " + options_.quorum.text() + ": not yet held");
+  } else {
+    report(Gravity::kError, quorum_trouble(now));
+  }
+}
+
+std::string Shipper::peer_trouble(NodeId id, TimePoint now) const {
+  const PeerView& view = peers_[id].view;
+  if (view.state == PeerState::kDown) {
+    const std::string since =
+        view.since == TimePoint{} ? "" : " for " + seconds_text(now - view.since);
+    return name_of(id) + " is down" + since +
+           (view.last_error.empty() ? "" : " (" + view.last_error + ")");
+  }
+  if (!view.reconciled) {
+    return name_of(id) + " does not count yet: " +
+           (view.backlog > 0 ? "it still lacks " + std::to_string(view.backlog) + " files"
+            : view.last_error.empty()
+                ? "a new cluster counts once all nodes were connected at the same time"
+                : view.last_error);
+  }
+  return name_of(id) + (view.last_error.empty() ? " has not answered" : ": " + view.last_error);
+}
+
+std::string Shipper::quorum_trouble(TimePoint now) const {
+  std::string text = "quorum " + options_.quorum.text() + " cannot be met:";
+  const NodeSet members = options_.quorum.members(options_.nodes, options_.nodes.self);
+  const NodeSet up = reachable();
+  std::string separator = " ";
+  for (NodeId id = 0; id < peers_.size(); ++id) {
+    if (is_peer(id) && members[id] && !up[id]) {
+      text += std::exchange(separator, "; ") + peer_trouble(id, now);
+    }
+  }
+  return text;
+}
+
+std::string Shipper::waiting_text(const Push& push, TimePoint now) const {
+  std::string text = push.local.has_value()
+                         ? "stored here, but not on the quorum " + options_.quorum.text()
+                         : "not yet stored in the local archive";
+  std::string separator = ": ";
+  const NodeSet members = options_.quorum.members(options_.nodes, options_.nodes.self);
+  for (NodeId id = 0; id < peers_.size(); ++id) {
+    if (is_peer(id) && members[id] &&
+        !(push.peers[id] == Holding::kDurable && peers_[id].view.reconciled)) {
+      text += std::exchange(separator, "; ") + peer_trouble(id, now);
+    }
+  }
+  return text;
+}
+
+}  // namespace pgwalship
