@@ -64,13 +64,17 @@ TimePoint Shipper::next_wakeup() const {
 
 void Shipper::on(const PushSubmitted& event, TimePoint now) {
   CHECK(!pushes_.contains(event.push));
-  pushes_.emplace(event.push, Push{event.name,
-                                   event.sha256,
-                                   event.deadline,
-                                   std::vector<Holding>(peers_.size()),
-                                   false,
-                                   {},
-                                   {}});
+  const bool rival = std::any_of(pushes_.begin(), pushes_.end(), [&](const auto& entry) {
+    return entry.second.name == event.name && entry.second.sha256 != event.sha256;
+  });
+  pushes_.emplace(event.push, Push{.name = event.name,
+                                   .sha256 = event.sha256,
+                                   .deadline = event.deadline,
+                                   .peers = std::vector<Holding>(peers_.size()),
+                                   .held_back = rival || event.local_name == LocalName::kTaken,
+                                   .replied = false,
+                                   .local = {},
+                                   .conflict = {}});
   actions_.emplace_back(StoreLocally{event.push});
   for (NodeId id = 0; id < peers_.size(); ++id) {
     enqueue_fresh(id, event.push, now);
