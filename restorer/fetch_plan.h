@@ -4,7 +4,13 @@
 // Every connected peer is asked (Stat); the first that has the file is pulled from: the file is
 // brought into the local archive and verified there. "Absent" is said only when it is proven
 // (G5, topology/quorum.h absence_proven): a node's word counts as evidence when its archive was
-// made complete once.
+// made complete once; the only node of a list needs nobody to make it complete. Who has once said
+// that it holds a copy, good or bad, stands against any proof.
+//
+// The host gives PeerArrived for each connected peer at the start, then a FetchTick, and another
+// whenever next_wakeup() has come. Silent peers hold the verdict back no longer than `wait`, or
+// kStatPatience from when they were asked; a pull under way is waited for as long as its peer
+// lives.
 #pragma once
 
 #include "base/clock.h"
@@ -77,6 +83,7 @@ class FetchPlan {
   enum class PeerAnswer {
     kAway,     // not connected
     kAsked,    // Stat is out
+    kSilent,   // Stat is out for longer than our patience; the answer still counts
     kAbsent,   // it does not have the file
     kPresent,  // it has it, and was not pulled from yet
     kPulling,  // a pull is out
@@ -85,19 +92,29 @@ class FetchPlan {
   };
   struct Peer {
     PeerAnswer answer = PeerAnswer::kAway;
+    TimePoint patience_ends{};  // meaningful in kAsked
     bool evidence = false;
+    bool promised = false;  // it said that it holds a copy, which has not proved corrupt
     std::string reason;
   };
 
+  struct Apply;  // one event, in the .cc
+
   void decide(TimePoint now, std::vector<FetchAction>& actions);
+  std::optional<NodeId> next_source() const;
   bool proven_absent() const;
   bool any(PeerAnswer answer) const;
+  bool anybody_silent() const;
+  bool copy_promised() const;
+  bool own_word_counts() const;
   FetchEnded verdict() const;
+  std::string why_unknown() const;
+  std::string corrupt_places() const;
 
   const Options options_;
-  const TimePoint patience_ends_;
   const TimePoint deadline_;
-  std::vector<Peer> peers_;
+  std::vector<Peer> peers_;      // by NodeId; this node's own entry is not used
+  bool corrupt_copies_ = false;  // here or there
   bool ended_ = false;
 };
 

@@ -1,0 +1,216 @@
+#include "restorer/fetch_plan.h"
+
+#include "tests/topology/tables.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <sstream>
+
+namespace pgwalship {
+namespace {
+
+using std::chrono::milliseconds;
+
+const TimePoint kStart{std::chrono::hours(1)};
+
+struct Setting {
+  NodeList nodes;
+  Quorum quorum;
+  OnQuorumLoss on_quorum_loss = OnQuorumLoss::kWait;
+  FetchPlan::LocalCopy local = FetchPlan::LocalCopy::kAbsent;
+  bool self_evidence = true;
+  milliseconds wait{0};
+
+  FetchPlan plan() const {
+    return FetchPlan({.nodes = &nodes,
+                      .quorum = &quorum,
+                      .on_quorum_loss = on_quorum_loss,
+                      .name = WalName::parse("000000010000000000000007").value(),
+                      .local = local,
+                      .self_evidence = self_evidence,
+                      .wait = wait},
+                     kStart);
+  }
+
+  void apply(const TableLine& line) {
+    if (line.directive == "nodes") {
+      nodes = make_nodes(line.left);
+    } else if (line.directive == "quorum") {
+      quorum = make_quorum(line.left);
+    } else if (line.directive == "on-quorum-loss") {
+      on_quorum_loss = line.left == "local" ? OnQuorumLoss::kLocal : OnQuorumLoss::kWait;
+    } else if (line.directive == "local") {
+      local =
+          line.left == "corrupt" ? FetchPlan::LocalCopy::kCorrupt : FetchPlan::LocalCopy::kAbsent;
+      self_evidence = line.left == "absent";
+    } else if (line.directive == "wait") {
+      wait = milliseconds(std::stoi(line.left));
+    } else {
+      ADD_FAILURE() << "line " << line.number << ": what is " << line.directive << "?";
+    }
+  }
+};
+
+std::string verdict_word(FetchVerdict verdict) {
+  const std::map<FetchVerdict, std::string> words{{FetchVerdict::kFound, "found"},
+                                                  {FetchVerdict::kAbsent, "absent"},
+                                                  {FetchVerdict::kUnknown, "unknown"},
+                                                  {FetchVerdict::kCorrupt, "corrupt"}};
+  return words.at(verdict);
+}
+
+// A plan that is driven by the words of testdata/fetch_plan.txt.
+class Drive {
+ public:
+  explicit Drive(const Setting& setting) : setting_(setting), plan_(setting_.plan()) {}
+
+  void play(const std::string& events) {
+    std::istringstream stream(events);
+    for (std::string text; std::getline(stream, text, ',');) {
+      const std::vector<std::string> event = words(text);
+      ASSERT_FALSE(event.empty());
+      if (event[0] == "tick") {
+        step(FetchTick{});
+      } else if (event[0] == "at") {
+        let_pass(kStart + milliseconds(std::stoi(event.at(1))));
+      } else {
+        step(peer_event(event));
+      }
+    }
+  }
+
+  std::string actions() const { return actions_ + (plan_.ended() ? "" : "open"); }
+  const std::optional<FetchEnded>& end() const { return end_; }
+  const FetchPlan& plan() const { return plan_; }
+
+ private:
+  // As a host would: a tick at each time the plan asks for.
+  void let_pass(TimePoint until) {
+    for (int turns = 0; plan_.next_wakeup() <= until; ++turns) {
+      ASSERT_LT(turns, 10) << "the plan wakes its host again and again";
+      now_ = std::max(now_, plan_.next_wakeup());
+      step(FetchTick{});
+    }
+    now_ = until;
+    step(FetchTick{});
+  }
+
+  FetchEvent peer_event(const std::vector<std::string>& words) const {
+    const NodeId peer = setting_.nodes.find(words.at(0)).value();
+    const std::map<std::string, FetchEvent> events{
+        {"up", PeerArrived{peer, true}},
+        {"new", PeerArrived{peer, false}},
+        {"down", PeerVanished{peer}},
+        {"lacks", StatAnswered{peer, Presence::kAbsent}},
+        {"has", StatAnswered{peer, Presence::kPresent}},
+        {"bad", StatAnswered{peer, Presence::kCorrupt}},
+        {"unable", StatAnswered{peer, Error{Errc::kIo, "read: Input/output error", ""}}},
+        {"pulled", PullAnswered{peer, {}}},
+        {"rotten", PullAnswered{peer, Error{Errc::kCorrupt, "wrong hash", ""}}},
+        {"refused", PullAnswered{peer, Error{Errc::kNoSpace, "the disk is full", ""}}}};
+    return events.at(words.at(1));
+  }
+
+  void step(const FetchEvent& event) {
+    for (const FetchAction& action : plan_.step(event, now_)) {
+      EXPECT_FALSE(end_.has_value()) << "an action after the end";
+      if (const auto* ask = std::get_if<AskPeer>(&action)) {
+        actions_ += "ask " + setting_.nodes.at(ask->peer).name + ", ";
+      } else if (const auto* pull = std::get_if<PullFrom>(&action)) {
+        actions_ += "pull " + setting_.nodes.at(pull->peer).name + ", ";
+      } else {
+        end_ = std::get<FetchEnded>(action);
+        actions_ += verdict_word(end_->verdict);
+      }
+    }
+  }
+
+  const Setting& setting_;
+  FetchPlan plan_;
+  TimePoint now_ = kStart;
+  std::string actions_;
+  std::optional<FetchEnded> end_;
+};
+
+Setting three_nodes() {
+  Setting setting;
+  setting.nodes = make_nodes("a b c");
+  setting.quorum = make_quorum("ANY 1 (*)");
+  return setting;
+}
+
+FetchEnded end_of(const Setting& setting, const std::string& events) {
+  Drive drive(setting);
+  drive.play(events);
+  EXPECT_TRUE(drive.end().has_value()) << events;
+  return drive.end().value_or(FetchEnded{});
+}
+
+TEST(FetchPlan, H25H28DecidesAsTheTableSays) {
+  Setting setting;
+  for (const TableLine& line : read_table("fetch_plan.txt")) {
+    if (!line.directive.empty()) {
+      setting.apply(line);
+      continue;
+    }
+    Drive drive(setting);
+    drive.play(line.left);
+    EXPECT_EQ(drive.actions(), line.right) << "fetch_plan.txt:" << line.number << ": " << line.left;
+  }
+}
+
+TEST(FetchPlan, H25SaysWhoWasSilentAndWhyThatMatters) {
+  const FetchEnded end = end_of(three_nodes(), "b up, tick, at 1500");
+  EXPECT_EQ(end.message,
+            "000000010000000000000007 was not found, and may exist; b did not answer in time, c is "
+            "not connected; with quorum = ANY 1 (*) they may have acknowledged it");
+  EXPECT_NE(end.hint, "");
+}
+
+TEST(FetchPlan, H25SaysWhenANodesWordIsNoEvidence) {
+  Setting setting = three_nodes();
+  setting.self_evidence = false;
+  const FetchEnded end = end_of(setting, "b new, c up, b lacks, c down, tick");
+  EXPECT_NE(end.message.find("this node's own archive was never made complete"), std::string::npos);
+  EXPECT_NE(end.message.find("b does not have it, but its archive was never made complete"),
+            std::string::npos);
+  EXPECT_NE(end.message.find("c went away"), std::string::npos);
+}
+
+TEST(FetchPlan, H25NamesOnQuorumLossWhenThatIsTheDoubt) {
+  Setting setting = three_nodes();
+  setting.on_quorum_loss = OnQuorumLoss::kLocal;
+  const FetchEnded end = end_of(setting, "b up, b lacks");
+  EXPECT_NE(end.message.find("on-quorum-loss = local"), std::string::npos) << end.message;
+}
+
+TEST(FetchPlan, H28NamesEveryCorruptCopy) {
+  Setting setting = three_nodes();
+  setting.local = FetchPlan::LocalCopy::kCorrupt;
+  const FetchEnded end = end_of(setting, "b up, c up, b bad, c unable");
+  EXPECT_EQ(end.message,
+            "only corrupt copies of 000000010000000000000007: this node's, b's; c cannot say: "
+            "read: Input/output error");
+}
+
+TEST(FetchPlan, SaysWhyAPromisedCopyCouldNotBeHad) {
+  const FetchEnded end = end_of(three_nodes(), "c up, c has, c refused");
+  EXPECT_NE(end.message.find("c has it, but: the disk is full"), std::string::npos) << end.message;
+}
+
+TEST(FetchPlan, AsksForATickOnlyWhileTimeMatters) {
+  Setting setting = three_nodes();
+  setting.wait = milliseconds(5000);
+  Drive drive(setting);
+  EXPECT_EQ(drive.plan().next_wakeup(), kStart + milliseconds(5000));
+  drive.play("b up");
+  EXPECT_EQ(drive.plan().next_wakeup(), kStart + kStatPatience);
+  drive.play("b has");
+  EXPECT_EQ(drive.plan().next_wakeup(), kNever);
+  drive.play("b pulled");
+  EXPECT_EQ(drive.plan().next_wakeup(), kNever);
+}
+
+}  // namespace
+}  // namespace pgwalship
