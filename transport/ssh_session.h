@@ -20,13 +20,15 @@ class SshSession {
     std::string user;
     std::string identity;     // private key file, ed25519, without passphrase
     std::string known_hosts;  // pinned host keys; an unknown or changed key is refused (H44)
-    std::string ciphers;
+    std::string ciphers;      // OpenSSH's names in order of preference; empty: AES-GCM first
     std::chrono::milliseconds connect_timeout{2000};  // for each of: connect, keys, login, exec
     std::string command;  // what to ask for; sshd's forced command decides what runs
+    int cancel_fd = -1;   // readable: connect() gives up at once
   };
 
   // Blocks for at most a few connect_timeouts. Errors carry a hint: host key unknown or changed
   // (with the fingerprint seen), key refused, name not found, connection refused, no answer.
+  // kInvalid: somebody has to change something; kRetry and kTimeout: it may work later.
   static Result<std::unique_ptr<SshSession>> connect(const Options& options);
   ~SshSession();
   SshSession(const SshSession&) = delete;
@@ -37,9 +39,13 @@ class SshSession {
   // True when libssh holds bytes that the socket does not take yet: poll for writing, too.
   bool wants_write() const;
 
-  // Never block. 0 bytes: nothing now. kRetry with the remote's last stderr lines when the channel
-  // or the connection has ended.
+  // Never blocks. 0 bytes: nothing now. kRetry with the remote's last stderr line when the channel
+  // or the connection has ended. Read until 0 before poll(2): what libssh has taken from the socket
+  // no longer wakes it.
   Result<std::size_t> read_some(std::span<std::byte> into);
+  // Never blocks. 0 bytes: the remote takes no more now; poll for reading (the remote's window),
+  // and for writing too while wants_write(). It may take bytes from the socket: read after it. Once
+  // the channel has ended it is 0, too: read_some() gives what is left, and then the reason.
   Result<std::size_t> write_some(ByteView data);
 
  private:
