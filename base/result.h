@@ -61,7 +61,8 @@ class [[nodiscard]] Result {
     CHECK(ok());
     return std::get<0>(state_);
   }
-  T&& value() && {
+  // By value, so that `for (x : f().value())` does not outlive its range.
+  T value() && {
     CHECK(ok());
     return std::get<0>(std::move(state_));
   }
