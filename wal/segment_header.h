@@ -1,14 +1,15 @@
 // What the first page of a WAL segment says about itself, and whether that fits its name (H11).
 // Source: XLogLongPageHeaderData in PostgreSQL src/include/access/xlog_internal.h. The magic
-// 0xDnnn changes with each major version: 0xD071 is PostgreSQL 9.2, 0xD110 is 15. Little-endian
-// servers only, which is all that Debian 12 runs pgwalship on; a big-endian header is refused.
+// 0xDnnn changes with each major version: 0xD110 is PostgreSQL 15, 0xD075 is 9.3, the oldest that
+// is read. Little-endian servers only, which is all that Debian 12 runs pgwalship on; a big-endian
+// header is refused.
 #pragma once
-
-#include <cstdint>
 
 #include "base/bytes.h"
 #include "base/result.h"
 #include "wal/segment_name.h"
+
+#include <cstdint>
 
 namespace pgwalship {
 

@@ -8,12 +8,12 @@
 // That makes it safe to build a path from it.
 #pragma once
 
+#include "base/result.h"
+
 #include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "base/result.h"
 
 namespace pgwalship {
 
