@@ -3,13 +3,13 @@
 // CRC-32 (the gzip polynomial, RFC 1952 section 8) guards bytes on their way.
 #pragma once
 
+#include "base/bytes.h"
+
 #include <array>
 #include <compare>
 #include <cstdint>
 #include <memory>
 #include <string>
-
-#include "base/bytes.h"
 
 namespace pgwalship {
 

@@ -7,14 +7,14 @@
 // Reading accepts several members, as gunzip does. Nothing here knows about disks.
 #pragma once
 
+#include "base/bytes.h"
+#include "base/result.h"
+#include "wal/digest.h"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-
-#include "base/bytes.h"
-#include "base/result.h"
-#include "wal/digest.h"
 
 namespace pgwalship {
 
@@ -33,16 +33,17 @@ struct FileFacts {
 };
 
 struct GzipHeader {
-  std::size_t header_bytes = 0;      // where the compressed data starts
-  std::optional<FileFacts> facts;    // absent in a legacy file
-  std::string file_name;             // FNAME, or empty
+  std::size_t header_bytes = 0;    // where the compressed data starts
+  std::optional<FileFacts> facts;  // absent in a legacy file
+  std::string file_name;           // FNAME, or empty
 };
 
 // Enough for any header this writes: 10 + 2 + 4 + 1+32+8+8+4+8+4+2+255 + a name and its NUL.
 inline constexpr std::size_t kGzipHeaderBytesMax = 1024;
 
 // Needs the whole header in `start` (kGzipHeaderBytesMax bytes or the whole file). kCorrupt when it
-// is not gzip or is cut short. A subfield of a newer version than 1 is read as far as version 1 goes.
+// is not gzip or is cut short. A subfield of a newer version than 1 is read as far as version 1
+// goes.
 Result<GzipHeader> parse_gzip_header(ByteView start);
 Bytes make_gzip_header(const FileFacts& facts, const std::string& file_name);
 

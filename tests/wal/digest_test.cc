@@ -1,0 +1,48 @@
+#include "wal/digest.h"
+
+#include "base/random.h"
+
+#include <gtest/gtest.h>
+
+namespace pgwalship {
+namespace {
+
+// FIPS 180-4 examples.
+TEST(Digest, Sha256OfTheStandardsExamples) {
+  EXPECT_EQ(sha256({}).hex(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(sha256(as_bytes("abc")).hex(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(sha256(as_bytes("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq")).hex(),
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+}
+
+TEST(Digest, Sha256InPiecesIsTheSameAndStartsAnew) {
+  Sha256Hasher hasher;
+  for (int round = 0; round < 2; ++round) {
+    hasher.update(as_bytes("a"));
+    hasher.update({});
+    hasher.update(as_bytes("bc"));
+    EXPECT_EQ(hasher.finish(), sha256(as_bytes("abc")));
+  }
+}
+
+// The check value of the catalogue of CRCs for CRC-32/ISO-HDLC, which gzip uses.
+TEST(Digest, Crc32IsGzips) {
+  EXPECT_EQ(crc32(0, as_bytes("123456789")), 0xCBF43926U);
+  EXPECT_EQ(crc32(0, {}), 0U);
+}
+
+TEST(Digest, Crc32ContinuesAtAnyCut) {
+  Random random(11);
+  Bytes bytes(1000);
+  for (std::byte& byte : bytes) {
+    byte = static_cast<std::byte>(random.next());
+  }
+  const std::uint32_t whole = crc32(0, bytes);
+  for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+    EXPECT_EQ(crc32(crc32(0, ByteView(bytes).first(cut)), ByteView(bytes).subspan(cut)), whole);
+  }
+}
+
+}  // namespace
+}  // namespace pgwalship
