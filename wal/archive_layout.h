@@ -1,16 +1,18 @@
 // Every name on disk, in both directions. <archive> is `[archive] directory`.
 //     <archive>/<name>.gz                        the archive itself
 //     <archive>/.pgwalship/tmp/<name>.<16 hex>   files being written
-//     <archive>/.pgwalship/quarantine/<name>.<label>.gz   conflicts and corrupt copies; never deleted here
-//     <archive>/.pgwalship/system-identifier     the cluster's, decimal
+//     <archive>/.pgwalship/tmp/<name>.lock       held while the copy under a name is taken away
+//     <archive>/.pgwalship/quarantine/<name>.<label>.gz   conflicts and corrupt copies; never
+//     deleted here <archive>/.pgwalship/system-identifier     the cluster's, decimal
 //     <archive>/.pgwalship/reconciled            present once a peer has made this archive complete
 #pragma once
 
+#include "wal/segment_name.h"
+
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "wal/segment_name.h"
 
 namespace pgwalship {
 
@@ -23,7 +25,9 @@ class ArchiveLayout {
   std::string tmp_directory() const { return directory_ + "/.pgwalship/tmp"; }
   std::string quarantine_directory() const { return directory_ + "/.pgwalship/quarantine"; }
   std::string file(const WalName& name) const { return directory_ + "/" + name.text() + ".gz"; }
-  std::string tmp_file(const WalName& name, std::uint64_t unique) const;
+  std::string tmp_file(std::string_view stem, std::uint64_t unique) const;
+  // Held while the file under a name is taken away; see ArchiveStore::quarantine_corrupt.
+  std::string lock_file(const WalName& name) const;
   std::string quarantine_file(const WalName& name, std::string_view label) const;
   std::string system_identifier_file() const { return state_directory() + "/system-identifier"; }
   std::string reconciled_file() const { return state_directory() + "/reconciled"; }

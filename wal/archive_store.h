@@ -13,18 +13,18 @@
 // relies on being alone. A store may be used by several threads; one StagedFile belongs to one.
 #pragma once
 
+#include "base/file_system.h"
+#include "base/result.h"
+#include "wal/archive_file.h"
+#include "wal/archive_layout.h"
+#include "wal/segment_name.h"
+
+#include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "base/file_system.h"
-#include "base/random.h"
-#include "base/result.h"
-#include "wal/gzip.h"
-#include "wal/segment_name.h"
 
 namespace pgwalship {
 
@@ -46,6 +46,8 @@ class StagedFile {
  private:
   friend class ArchiveStore;
   StagedFile(FileSystem& file_system, WalName name, std::string path, std::unique_ptr<File> file);
+  // Takes the temporary name away; the bytes stay for who has a reader.
+  void discard();
 
   FileSystem& file_system_;
   WalName name_;
@@ -53,19 +55,7 @@ class StagedFile {
   std::unique_ptr<File> file_;
   std::uint64_t size_ = 0;
   std::uint32_t crc32_ = 0;
-  bool committed_ = false;
-};
-
-// An archive file open for reading. `facts` is empty for a legacy file.
-struct ArchiveFile {
-  std::unique_ptr<File> file;
-  std::uint64_t file_bytes = 0;
-  std::optional<FileFacts> facts;
-};
-
-struct ArchiveEntry {
-  WalName name;
-  std::uint64_t file_bytes = 0;
+  bool discarded_ = false;
 };
 
 class ArchiveStore {
@@ -91,10 +81,11 @@ class ArchiveStore {
     std::uint64_t file_bytes = 0;
     std::uint32_t file_crc32 = 0;
   };
-  // kCorrupt: the staged bytes are not what was announced (length, checksum, header, name, trailer's
-  // length). kConflict: other content has the name; the message gives both hashes, and the staged
-  // bytes are kept in quarantine. kInvalid: a foreign system identifier. The staged file is used up
-  // either way, and gone unless it was stored or quarantined.
+  // kCorrupt: the staged bytes are not what was announced (length, checksum, header, name,
+  // trailer's length). kConflict: other content has the name; the message gives both hashes, and
+  // the staged bytes are kept in quarantine. kInvalid: a foreign system identifier, or a legacy
+  // file whose content does not fit its name. kRetry: another process is replacing a corrupt copy
+  // right now. The staged file is used up either way, and gone unless it was stored or quarantined.
   Result<PutOutcome> commit(StagedFile& staged, const Expected& expected);
 
   // kNotFound; kCorrupt when the header cannot be read. The content is not verified.
@@ -103,14 +94,13 @@ class ArchiveStore {
   // The facts of a legacy file are computed. kNotFound, kCorrupt.
   Result<FileFacts> verify(const WalName& name) const;
   // Verifies and hands out the raw content piece by piece; kCorrupt may come after pieces went out.
-  using RawSink = std::function<Result<void>(ByteView raw)>;
   Result<FileFacts> read_raw(const WalName& name, const RawSink& sink) const;
   // Moves a present copy to quarantine when it fails to verify. kNotFound; kAlreadyExists when the
-  // copy is good and stays.
+  // copy is good and stays; kRetry when another process is doing the same.
   Result<void> quarantine_corrupt(const WalName& name);
 
   // Everything under a valid name, in archiving order. Other files in the directory are ignored.
-  Result<std::vector<ArchiveEntry>> list() const;
+  Result<std::vector<WalName>> list() const;
   // Files in quarantine, by their names there (docs/durability.md).
   Result<std::vector<std::string>> quarantined() const;
 
@@ -123,15 +113,25 @@ class ArchiveStore {
   Result<void> mark_reconciled();  // durable on return
 
   Result<std::uint64_t> free_bytes() const;
-  const std::string& directory() const { return options_.directory; }
+  const std::string& directory() const { return layout_.directory(); }
 
  private:
-  Result<PutOutcome> settle_taken_name(StagedFile& staged, const FileFacts& facts);
-  Result<void> pin_system_id(std::uint64_t system_id);
-  Result<std::string> quarantine(const std::string& path, const std::string& label);
+  Result<PutOutcome> put(StagedFile& staged, const Expected& expected);
+  Result<FileFacts> check_staged(const StagedFile& staged, const Expected& expected) const;
+  // Nothing: the name was given up meanwhile, try again.
+  Result<std::optional<PutOutcome>> settle_taken_name(StagedFile& staged, const FileFacts& facts);
+  Error refuse(const StagedFile& staged, const FileFacts& ours, const FileFacts& theirs);
+  Result<void> persist_stored(const WalName& name);
+  Result<void> move_to_quarantine(const WalName& name);
+  Result<void> pin_system_id(const WalName& name, std::uint64_t system_id);
+  Result<void> put_state_file(const std::string& path, std::string_view content);
+  std::uint64_t next_unique();
 
-  FileSystem& file_system_;
-  Options options_;
+  FileSystem& file_system_;  // constant after construction, as the next two
+  const ArchiveLayout layout_;
+  const Options options_;
+  std::atomic<std::uint64_t> unique_count_ = 0;
+  std::atomic<std::uint64_t> durable_system_id_ = 0;  // 0 until this process has seen it on disk
 };
 
 }  // namespace pgwalship

@@ -1,0 +1,39 @@
+// One archive file by itself, staged or stored: is it what its name and its header say? Reading
+// only; archive_store.h is where files get their names.
+#pragma once
+
+#include "base/file_system.h"
+#include "base/result.h"
+#include "wal/gzip.h"
+#include "wal/segment_name.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace pgwalship {
+
+// An archive file open for reading. `facts` is empty for a legacy file.
+struct ArchiveFile {
+  std::unique_ptr<File> file;
+  std::uint64_t file_bytes = 0;
+  std::optional<FileFacts> facts;
+};
+
+// The facts in the file's header, checked against the name: FNAME, and for WAL the address, the
+// sizes and the timeline. Nothing for a legacy file. kCorrupt when the header cannot be read or
+// does not fit. The content is not looked at.
+Result<std::optional<FileFacts>> read_facts(const File& file, const WalName& name);
+
+// kCorrupt unless the gzip trailer gives the raw length of `facts` (modulo 2^32).
+Result<void> check_trailer(const File& file, std::uint64_t file_bytes, const FileFacts& facts);
+
+// Reads all of it: header, hash against the facts (when there are any), gzip trailer, raw length.
+// Hands out the raw content piece by piece, of at most 32 MiB; kCorrupt may come after pieces went
+// out. An error of the sink is passed on. The facts of a legacy file are computed, as far as its
+// content tells.
+using RawSink = std::function<Result<void>(ByteView raw)>;
+Result<FileFacts> read_archive_file(const File& file, const WalName& name, const RawSink& sink);
+
+}  // namespace pgwalship

@@ -1,0 +1,445 @@
+#include "wal/archive_store.h"
+
+#include "wal/segment_header.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <tuple>
+#include <utility>
+
+namespace pgwalship {
+namespace {
+
+// Each round needs another process to take a name and give it up again within it.
+constexpr int kAttemptsMax = 8;
+constexpr std::size_t kConflictHashDigits = 12;
+constexpr std::string_view kSpaceHint =
+    "free space in the archive's file system (old base backups and the WAL before them), or give "
+    "it "
+    "more; nothing is lost while PostgreSQL can keep the segment";
+
+Error with_hint(Error error) {
+  if (error.code == Errc::kNoSpace && error.hint.empty()) {
+    error.hint = kSpaceHint;
+  }
+  return error;
+}
+
+class RemoveAtExit {
+ public:
+  RemoveAtExit(FileSystem& file_system, std::string path)
+      : file_system_(file_system), path_(std::move(path)) {}
+  ~RemoveAtExit() {
+    std::ignore = file_system_.remove(path_);  // prepare() removes what stays
+  }
+  RemoveAtExit(const RemoveAtExit&) = delete;
+  RemoveAtExit& operator=(const RemoveAtExit&) = delete;
+
+ private:
+  FileSystem& file_system_;
+  std::string path_;
+};
+
+// Exclusive between processes and threads for as long as the File is open; the lock of a dead
+// process does not count.
+Result<std::unique_ptr<File>> take_lock(FileSystem& file_system, const std::string& path) {
+  Result<std::unique_ptr<File>> lock = file_system.create(path);
+  if (lock.ok() || lock.error().code != Errc::kAlreadyExists) {
+    return lock;
+  }
+  if (const auto removed = file_system.remove_abandoned(path);
+      !removed.ok() && removed.error().code != Errc::kNotFound) {
+    return removed.error();
+  }
+  lock = file_system.create(path);
+  if (!lock.ok() && lock.error().code == Errc::kAlreadyExists) {
+    return Error{Errc::kRetry, lock.error().message, ""};
+  }
+  return lock;
+}
+
+std::string description(const FileFacts& facts) {
+  return "SHA-256 " + facts.sha256.hex() +
+         (facts.origin.empty() ? std::string() : " from " + facts.origin);
+}
+
+std::string corrupt_label(std::uint64_t unique) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string label = "corrupt-";
+  for (int shift = 60; shift >= 0; shift -= 4) {
+    label += kDigits[unique >> shift & 15];
+  }
+  return label;
+}
+
+}  // namespace
+
+StagedFile::StagedFile(FileSystem& file_system, WalName name, std::string path,
+                       std::unique_ptr<File> file)
+    : file_system_(file_system),
+      name_(std::move(name)),
+      path_(std::move(path)),
+      file_(std::move(file)) {}
+
+StagedFile::~StagedFile() {
+  discard();
+}
+
+void StagedFile::discard() {
+  if (!std::exchange(discarded_, true)) {
+    std::ignore = file_system_.remove(path_);  // prepare() removes what stays
+  }
+}
+
+// (2) of the durable order.
+Result<void> StagedFile::append(ByteView data) {
+  if (const auto written = file_->write_at(size_, data); !written.ok()) {
+    return with_hint(written.error());
+  }
+  size_ += data.size();
+  crc32_ = crc32(crc32_, data);
+  return {};
+}
+
+ArchiveStore::ArchiveStore(FileSystem& file_system, Options options)
+    : file_system_(file_system), layout_(options.directory), options_(std::move(options)) {}
+
+Result<void> ArchiveStore::prepare() {
+  for (const std::string& directory :
+       {layout_.directory(), layout_.tmp_directory(), layout_.quarantine_directory()}) {
+    if (const auto made = file_system_.make_directories(directory); !made.ok()) {
+      return with_hint(made.error());
+    }
+  }
+  TRY_ASSIGN(const std::vector<std::string> left, file_system_.list(layout_.tmp_directory()));
+  for (const std::string& file : left) {
+    const auto removed = file_system_.remove_abandoned(layout_.tmp_directory() + "/" + file);
+    if (!removed.ok() && removed.error().code != Errc::kRetry &&
+        removed.error().code != Errc::kNotFound) {
+      return removed.error();
+    }
+  }
+  return {};
+}
+
+// (1) of the durable order.
+Result<std::unique_ptr<StagedFile>> ArchiveStore::stage(const WalName& name) {
+  if (options_.minimum_free_bytes > 0) {
+    TRY_ASSIGN(const std::uint64_t free, free_bytes());
+    if (free < options_.minimum_free_bytes) {
+      return Error{Errc::kNoSpace,
+                   "store '" + name.text() + "': only " + std::to_string(free) + " of " +
+                       std::to_string(options_.minimum_free_bytes) +
+                       " bytes (minimum-free) are free in '" + layout_.directory() + "'",
+                   std::string(kSpaceHint)};
+    }
+  }
+  for (int attempt = 1;; ++attempt) {
+    const std::string path = layout_.tmp_file(name.text(), next_unique());
+    Result<std::unique_ptr<File>> file = file_system_.create(path);
+    if (file.ok()) {
+      return std::unique_ptr<StagedFile>(
+          new StagedFile(file_system_, name, path, std::move(file).value()));
+    }
+    if (file.error().code != Errc::kAlreadyExists || attempt == kAttemptsMax) {
+      return with_hint(file.error()).within("store '" + name.text() + "'");
+    }
+  }
+}
+
+Result<PutOutcome> ArchiveStore::commit(StagedFile& staged, const Expected& expected) {
+  CHECK(!staged.discarded_);
+  const Result<PutOutcome> outcome = put(staged, expected);
+  staged.discard();
+  if (!outcome.ok()) {
+    return with_hint(outcome.error()).within("store '" + staged.name().text() + "'");
+  }
+  return outcome;
+}
+
+// A failure at any step leaves at most a temporary name behind, and nothing under the final one,
+// with one exception: when (6) fails the name stays. It may be durable, and another process may
+// have acknowledged it; the content is whole, and the next push of it repeats (6).
+Result<PutOutcome> ArchiveStore::put(StagedFile& staged, const Expected& expected) {
+  // (3) verify. The identifier is pinned before the first name is visible: two clusters cannot
+  // both be first.
+  TRY_ASSIGN(const FileFacts facts, check_staged(staged, expected));
+  if (facts.system_id != 0) {
+    TRY(pin_system_id(staged.name(), facts.system_id));
+  }
+  // (4) the content must be durable before any name leads to it (H2), quarantine included. After
+  // a failure the state of the file is unknown: it is discarded and never synced again.
+  TRY(staged.file_->sync());
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    // (5) link(2) refuses a name that is taken, in one step: no other writer can slip between a
+    // look and a rename (H7).
+    const Result<void> linked = file_system_.link(staged.path_, layout_.file(staged.name()));
+    if (linked.ok()) {
+      // (6) the name is durable. (7) is the caller's.
+      TRY(file_system_.sync_directory(layout_.directory()));
+      return PutOutcome::kStored;
+    }
+    if (linked.error().code != Errc::kAlreadyExists) {
+      return linked.error();
+    }
+    TRY_ASSIGN(const std::optional<PutOutcome> settled, settle_taken_name(staged, facts));
+    if (settled) {
+      return *settled;
+    }
+  }
+  return Error{Errc::kRetry, "other processes take the name and give it up each time", ""};
+}
+
+Result<FileFacts> ArchiveStore::check_staged(const StagedFile& staged,
+                                             const Expected& expected) const {
+  if (staged.size_ != expected.file_bytes) {
+    return Error{Errc::kCorrupt,
+                 "received " + std::to_string(staged.size_) + " bytes, " +
+                     std::to_string(expected.file_bytes) + " were announced",
+                 ""};
+  }
+  if (staged.crc32_ != expected.file_crc32) {
+    return Error{Errc::kCorrupt, "the received bytes do not have the announced checksum", ""};
+  }
+  const WalName& name = staged.name();
+  TRY_ASSIGN(const std::optional<FileFacts> claimed, read_facts(*staged.file_, name));
+  if (claimed) {
+    TRY(check_trailer(*staged.file_, staged.size_, *claimed));
+    return *claimed;
+  }
+  // A legacy file vouches for nothing itself: its content does.
+  Bytes start;
+  TRY_ASSIGN(const FileFacts found, read_archive_file(*staged.file_, name, [&](ByteView raw) {
+               const std::size_t missing = std::min(kLongPageHeaderBytes - start.size(), raw.size());
+               start.insert(start.end(), raw.begin(),
+                            raw.begin() + static_cast<std::ptrdiff_t>(missing));
+               return Result<void>();
+             }));
+  if (name.is_wal()) {
+    TRY_ASSIGN(const SegmentHeader header, parse_segment_header(start));
+    TRY(check_segment(name, header, found.raw_bytes));
+  }
+  return found;
+}
+
+Result<std::optional<PutOutcome>> ArchiveStore::settle_taken_name(StagedFile& staged,
+                                                                  const FileFacts& facts) {
+  const Result<FileFacts> present = verify(staged.name());
+  if (present.ok() && present.value().sha256 == facts.sha256) {
+    TRY(persist_stored(staged.name()));
+    return std::optional(PutOutcome::kIdentical);
+  }
+  if (present.ok()) {
+    // An alarm must not be raised over bytes that were damaged before they came here.
+    TRY(read_archive_file(*staged.file_, staged.name(), [](ByteView) { return Result<void>(); }));
+    return refuse(staged, present.value(), facts);
+  }
+  if (present.error().code == Errc::kCorrupt) {
+    const Result<void> moved = quarantine_corrupt(staged.name());
+    if (!moved.ok() && moved.error().code != Errc::kNotFound &&
+        moved.error().code != Errc::kAlreadyExists) {
+      return moved.error();
+    }
+    return std::optional<PutOutcome>();
+  }
+  if (present.error().code == Errc::kNotFound) {
+    return std::optional<PutOutcome>();
+  }
+  return present.error();
+}
+
+// The content of a copy that is already there may be in the page cache only (the old script never
+// synced, and a writer may have died after (5)): no acknowledgement before it is on disk (H4).
+Result<void> ArchiveStore::persist_stored(const WalName& name) {
+  TRY_ASSIGN(const std::unique_ptr<File> file, file_system_.open(layout_.file(name)));
+  TRY(file->sync());
+  return file_system_.sync_directory(layout_.directory());
+}
+
+Error ArchiveStore::refuse(const StagedFile& staged, const FileFacts& ours,
+                           const FileFacts& theirs) {
+  const std::string label = "conflict-" + theirs.sha256.hex().substr(0, kConflictHashDigits);
+  const std::string target = layout_.quarantine_file(staged.name(), label);
+  Result<void> kept = file_system_.link(staged.path_, target);
+  if (!kept.ok() && kept.error().code == Errc::kAlreadyExists) {
+    kept = {};  // the same content was refused before
+  }
+  if (kept.ok()) {
+    kept = file_system_.sync_directory(layout_.quarantine_directory());
+  }
+  return Error{
+      Errc::kConflict,
+      "the name is taken by other content: the archive has " + description(ours) +
+          ", refused was " + description(theirs) + ", " +
+          (kept.ok() ? "kept as '" + target + "'"
+                     : "and could not be kept in quarantine (" + kept.error().message + ")"),
+      "`pgwalship status` shows conflicts; usual causes are two primaries at a time, or "
+      "restart_on_promote=true of the pgsql resource agent, which uses a timeline twice"};
+}
+
+Result<void> ArchiveStore::quarantine_corrupt(const WalName& name) {
+  // Whoever takes a name away holds its lock. Without it a good copy that replaced the corrupt one
+  // between our look and our remove would be taken instead.
+  const std::string lock_path = layout_.lock_file(name);
+  const Result<std::unique_ptr<File>> lock = take_lock(file_system_, lock_path);
+  if (!lock.ok()) {
+    return with_hint(lock.error()).within("replace the corrupt copy of '" + name.text() + "'");
+  }
+  const RemoveAtExit unlock(file_system_, lock_path);
+  const Result<FileFacts> present = verify(name);
+  if (present.ok()) {
+    return Error{Errc::kAlreadyExists, "the copy of '" + name.text() + "' is good", ""};
+  }
+  if (present.error().code != Errc::kCorrupt) {
+    return present.error();
+  }
+  if (const Result<void> moved = move_to_quarantine(name); !moved.ok()) {
+    return with_hint(moved.error()).within("quarantine '" + name.text() + "'");
+  }
+  return {};
+}
+
+// In this order a crash leaves both names, or the new one; never none.
+Result<void> ArchiveStore::move_to_quarantine(const WalName& name) {
+  for (int attempt = 1;; ++attempt) {
+    const std::string target = layout_.quarantine_file(name, corrupt_label(next_unique()));
+    const Result<void> linked = file_system_.link(layout_.file(name), target);
+    if (linked.ok()) {
+      break;
+    }
+    if (linked.error().code != Errc::kAlreadyExists || attempt == kAttemptsMax) {
+      return linked.error();
+    }
+  }
+  TRY(file_system_.sync_directory(layout_.quarantine_directory()));
+  TRY(file_system_.remove(layout_.file(name)));
+  return file_system_.sync_directory(layout_.directory());
+}
+
+Result<ArchiveFile> ArchiveStore::open(const WalName& name) const {
+  TRY_ASSIGN(std::unique_ptr<File> file, file_system_.open(layout_.file(name)));
+  TRY_ASSIGN(const FileStat stat, file->stat());
+  Result<std::optional<FileFacts>> facts = read_facts(*file, name);
+  if (!facts.ok()) {
+    return facts.error().within("'" + layout_.file(name) + "'");
+  }
+  return ArchiveFile{std::move(file), stat.size, std::move(facts).value()};
+}
+
+Result<FileFacts> ArchiveStore::verify(const WalName& name) const {
+  return read_raw(name, [](ByteView) { return Result<void>(); });
+}
+
+Result<FileFacts> ArchiveStore::read_raw(const WalName& name, const RawSink& sink) const {
+  TRY_ASSIGN(const std::unique_ptr<File> file, file_system_.open(layout_.file(name)));
+  Result<FileFacts> facts = read_archive_file(*file, name, sink);
+  if (!facts.ok()) {
+    return facts.error().within("'" + layout_.file(name) + "'");
+  }
+  return facts;
+}
+
+Result<std::vector<WalName>> ArchiveStore::list() const {
+  TRY_ASSIGN(const std::vector<std::string> files, file_system_.list(layout_.directory()));
+  std::vector<WalName> names;
+  names.reserve(files.size());
+  for (const std::string& file : files) {
+    if (std::optional<WalName> name = ArchiveLayout::name_of_file(file)) {
+      names.push_back(std::move(*name));
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<std::vector<std::string>> ArchiveStore::quarantined() const {
+  TRY_ASSIGN(std::vector<std::string> files, file_system_.list(layout_.quarantine_directory()));
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+Result<std::uint64_t> ArchiveStore::system_id() const {
+  const Result<std::unique_ptr<File>> file = file_system_.open(layout_.system_identifier_file());
+  if (!file.ok()) {
+    return file.error().code == Errc::kNotFound ? Result<std::uint64_t>(0)
+                                                : Result<std::uint64_t>(file.error());
+  }
+  std::array<std::byte, 32> content;
+  TRY_ASSIGN(const std::size_t size, file.value()->read_at(0, content));
+  const std::string_view text = as_text(ByteView(content).first(size));
+  std::uint64_t system_id = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), system_id);
+  if (failure != std::errc() || end != text.data() + text.size() - 1 || *end != '\n' ||
+      system_id == 0) {
+    return Error{Errc::kCorrupt,
+                 "'" + layout_.system_identifier_file() + "' does not hold a system identifier",
+                 "write there what `pg_controldata` gives as database system identifier, followed "
+                 "by a line break"};
+  }
+  return system_id;
+}
+
+Result<void> ArchiveStore::pin_system_id(const WalName& name, std::uint64_t system_id) {
+  for (int attempt = 1; durable_system_id_ == 0; ++attempt) {
+    TRY_ASSIGN(const std::uint64_t pinned, this->system_id());
+    if (pinned != 0) {
+      // Whoever linked it may have died before it was durable.
+      TRY(file_system_.sync_directory(layout_.state_directory()));
+      durable_system_id_ = pinned;
+      break;
+    }
+    const Result<void> put =
+        put_state_file(layout_.system_identifier_file(), std::to_string(system_id) + "\n");
+    if (!put.ok() && (put.error().code != Errc::kAlreadyExists || attempt == kAttemptsMax)) {
+      return put.error();
+    }
+  }
+  if (durable_system_id_ != system_id) {
+    return Error{Errc::kInvalid,
+                 "'" + name.text() + "' is of the cluster with system identifier " +
+                     std::to_string(system_id) + ", the archive '" + layout_.directory() + "' of " +
+                     std::to_string(durable_system_id_),
+                 "another cluster writes here, or this one was made anew by initdb: give it an "
+                 "archive directory of its own"};
+  }
+  return {};
+}
+
+bool ArchiveStore::reconciled() const {
+  return file_system_.stat(layout_.reconciled_file()).ok();
+}
+
+Result<void> ArchiveStore::mark_reconciled() {
+  Result<void> put = put_state_file(layout_.reconciled_file(), "");
+  if (!put.ok() && put.error().code == Errc::kAlreadyExists) {
+    put = file_system_.sync_directory(layout_.state_directory());
+  }
+  return put.ok() ? put : with_hint(put.error());
+}
+
+// The same order as for archive files. kAlreadyExists when another was first.
+Result<void> ArchiveStore::put_state_file(const std::string& path, std::string_view content) {
+  const std::string stem = path.substr(path.rfind('/') + 1);
+  const std::string tmp_path = layout_.tmp_file(stem, next_unique());
+  TRY_ASSIGN(const std::unique_ptr<File> file, file_system_.create(tmp_path));
+  const RemoveAtExit cleanup(file_system_, tmp_path);
+  TRY(file->write_at(0, as_bytes(content)));
+  TRY(file->sync());
+  TRY(file_system_.link(tmp_path, path));
+  return file_system_.sync_directory(layout_.state_directory());
+}
+
+Result<std::uint64_t> ArchiveStore::free_bytes() const {
+  return file_system_.free_bytes(layout_.directory());
+}
+
+// SplitMix64 (Steele, Lea, Flood 2014): no lock, and no two alike from one seed.
+std::uint64_t ArchiveStore::next_unique() {
+  std::uint64_t z = options_.seed + (++unique_count_) * 0x9E3779B97F4A7C15U;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
+  return z ^ (z >> 31);
+}
+
+}  // namespace pgwalship
