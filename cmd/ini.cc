@@ -69,6 +69,7 @@ class Reader {
     if (line.size() < 2 || line.back() != ']' || !is_word(name)) {
       problem("'" + std::string(line) + "' is not a section: write [name]");
       section_.reset();
+      in_broken_section_ = true;
       return;
     }
     section_ = std::string(name);
@@ -83,7 +84,7 @@ class Reader {
       return;
     }
     if (!section_) {
-      if (text_.sections.empty()) {
+      if (!in_broken_section_) {
         problem(std::string(key) + ": stands before the first [section]");
       }
       return;  // below a heading that was a problem already
@@ -95,6 +96,7 @@ class Reader {
   IniText text_;
   int line_ = 0;
   std::optional<std::string> section_;
+  bool in_broken_section_ = false;  // meaningful without a section_
 };
 
 }  // namespace

@@ -56,6 +56,7 @@ TEST(Ini, NamesTheLineOfEveryProblem) {
 }
 
 TEST(Ini, DoesNotGiveKeysToTheSectionBeforeABrokenHeading) {
+  EXPECT_EQ(told("[b\nx = 1\n"), "1! '[b' is not a section: write [name]\n");
   EXPECT_EQ(told("[a]\n[b\nx = 1\n"), "2! '[b' is not a section: write [name]\n");
 }
 
