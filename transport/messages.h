@@ -21,6 +21,9 @@ inline constexpr std::uint32_t kProtocolMagic = 0x53574750;  // the bytes "PGWS"
 inline constexpr std::uint16_t kProtocolVersion = 1;
 inline constexpr std::uint16_t kProtocolVersionMin = 1;
 inline constexpr std::size_t kOpenPutsMax = 64;
+inline constexpr std::size_t kOpenGetsMax = 64;
+// 1 GiB of raw content, and room for what gzip adds to content that does not shrink.
+inline constexpr std::uint64_t kFileBytesMax = kSegmentBytesMax + kSegmentBytesMax / 64;
 
 enum class Role : std::uint8_t { kClient = 1, kDaemon = 2, kReceiver = 3, kAnsweringDaemon = 4 };
 
@@ -133,10 +136,12 @@ void encode(const Message& message, Bytes& out);
 // Nothing for an optional message of a later version (docs/protocol.md section 2).
 Result<std::optional<Message>> decode(const Frame& frame);
 
-// What the two Hellos must agree on; the version of the session, or the Error to send as Failure.
+// What the two Hellos must agree on (docs/protocol.md section 3; that the roles are the two ends of
+// one conversation, too); the version of the session, or the Error to send as Failure.
 Result<std::uint16_t> check_hello(const Hello& mine, const Hello& theirs);
 
-// Splits names in archiving order into what fits one ListResult after `after`.
+// Of names in archiving order, those that follow `after` ("" or a WalName), as many as fit one
+// ListResult.
 ListResult list_page(std::uint64_t id, const std::vector<WalName>& sorted,
                      const std::string& after);
 

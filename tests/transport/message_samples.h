@@ -1,0 +1,78 @@
+// One or more well-formed messages of each kind, for tests that hold for all of them.
+#pragma once
+
+#include "transport/messages.h"
+
+#include <vector>
+
+namespace pgwalship {
+
+inline WalName wal_name(std::string_view text) {
+  return WalName::parse(text).value();
+}
+
+inline FileFacts sample_facts() {
+  FileFacts facts;
+  for (std::size_t i = 0; i < facts.sha256.bytes.size(); ++i) {
+    facts.sha256.bytes[i] = static_cast<std::byte>(i + 1);
+  }
+  facts.raw_bytes = 16 << 20;
+  facts.system_id = 7123456789012345678;
+  facts.timeline = 3;
+  facts.lsn = 0xA'01000000;
+  facts.segment_bytes = 16 << 20;
+  facts.origin = "pgdb1.example.com";
+  return facts;
+}
+
+inline Hello sample_hello() {
+  Hello hello;
+  hello.capabilities = 0x8000000000000001;
+  hello.role = Role::kDaemon;
+  hello.software = "pgwalship 0.1.0";
+  hello.cluster = "main";
+  hello.node = "pgdb1.example.com";
+  hello.system_id = 7123456789012345678;
+  hello.config_digest = 0x1122334455667788;
+  hello.reconciled = true;
+  hello.compression_level = 1;
+  return hello;
+}
+
+inline std::vector<Message> sample_messages() {
+  const WalName segment = wal_name("000000030000000A00000001");
+  const WalName history = wal_name("00000003.history");
+  const Error error{Errc::kInvalid, "no such thing", "look elsewhere"};
+  return {
+      sample_hello(),
+      Failure{error},
+      Put{1, segment, 5'000'000, sample_facts()},
+      Put{2, wal_name("000000030000000A00000001.partial"), 0, {}},
+      Data{1, Bytes(3, std::byte{0x5A})},
+      PutEnd{1, 0xDEADBEEF},
+      Done{1, PutOutcome::kStored, {}},
+      Done{2, PutOutcome::kIdentical, {}},
+      Done{3, PutOutcome::kStored, Error{Errc::kNotFound, "first of the codes", ""}},
+      Done{4, PutOutcome::kStored, error},
+      Stat{5, segment},
+      StatResult{5, Presence::kPresent, 5'000'000, sample_facts()},
+      StatResult{6, Presence::kCorrupt, 0, {}},
+      Get{7, wal_name("000000030000000A00000001.00000028.backup")},
+      GetBegin{7, 5'000'000, sample_facts()},
+      GetEnd{7, 1},
+      List{8, ""},
+      List{8, segment.text()},
+      ListResult{8, true, {history, segment}},
+      ListResult{8, false, {}},
+      Reconciled{9},
+      Ping{10},
+      Pong{0xFFFFFFFFFFFFFFFF},
+      Fetch{11, history, 3000},
+      FetchResult{11, FetchVerdict::kCorrupt, "only corrupt copies", "verify --repair"},
+      StatusQuery{12},
+      StatusReport{12, true, Bytes(2, std::byte{'{'})},
+      StatusReport{12, false, {}},
+  };
+}
+
+}  // namespace pgwalship

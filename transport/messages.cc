@@ -1,0 +1,474 @@
+#include "transport/messages.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+namespace pgwalship {
+namespace {
+
+constexpr std::uint8_t kOptionalTypeBit = 0x80;
+constexpr std::uint8_t kFailedOutcome = 128;
+constexpr std::size_t kOriginBytesMax = 255;
+constexpr auto kLastErrc = Errc::kInvalid;
+constexpr std::size_t kTextLengthBytes = 2;
+constexpr std::size_t kListResultHeadBytes = 8 + 1 + 4;
+
+// The variant lists the messages in the order of docs/protocol.md, which numbers them from 1.
+constexpr std::size_t kTypeCount = std::variant_size_v<Message>;
+
+template <typename Enum>
+constexpr std::uint8_t number_of(Enum value) {
+  return static_cast<std::uint8_t>(value);
+}
+
+void write(ByteWriter& out, const FileFacts& facts) {
+  out.raw(facts.sha256.bytes);
+  out.u64(facts.raw_bytes);
+  out.u64(facts.system_id);
+  out.u32(facts.timeline);
+  out.u64(facts.lsn);
+  out.u32(facts.segment_bytes);
+  out.text(facts.origin);
+}
+
+void write(ByteWriter& out, const Hello& message) {
+  out.u32(kProtocolMagic);
+  out.u16(message.version);
+  out.u16(message.version_min);
+  out.u64(message.capabilities);
+  out.u8(number_of(message.role));
+  out.text(message.software);
+  out.text(message.cluster);
+  out.text(message.node);
+  out.u64(message.system_id);
+  out.u64(message.config_digest);
+  out.u8(message.reconciled ? 1 : 0);
+  out.u8(message.compression_level);
+}
+
+void write(ByteWriter& out, const Failure& message) {
+  out.u8(number_of(message.error.code));
+  out.text(message.error.message);
+  out.text(message.error.hint);
+}
+
+void write(ByteWriter& out, const Put& message) {
+  out.u64(message.id);
+  out.text(message.name.text());
+  out.u64(message.file_bytes);
+  write(out, message.facts);
+}
+
+void write(ByteWriter& out, const Data& message) {
+  CHECK(!message.bytes.empty() && message.bytes.size() <= kDataBytesMax);
+  out.u64(message.id);
+  out.raw(message.bytes);
+}
+
+void write(ByteWriter& out, const PutEnd& message) {
+  out.u64(message.id);
+  out.u32(message.file_crc32);
+}
+
+void write(ByteWriter& out, const Done& message) {
+  out.u64(message.id);
+  if (message.error) {
+    out.u8(static_cast<std::uint8_t>(kFailedOutcome + number_of(message.error->code)));
+    out.text(message.error->message);
+    out.text(message.error->hint);
+  } else {
+    out.u8(number_of(message.outcome));
+    out.text({});
+    out.text({});
+  }
+}
+
+void write(ByteWriter& out, const Stat& message) {
+  out.u64(message.id);
+  out.text(message.name.text());
+}
+
+void write(ByteWriter& out, const StatResult& message) {
+  out.u64(message.id);
+  out.u8(number_of(message.presence));
+  out.u64(message.file_bytes);
+  write(out, message.facts);
+}
+
+void write(ByteWriter& out, const Get& message) {
+  out.u64(message.id);
+  out.text(message.name.text());
+}
+
+void write(ByteWriter& out, const GetBegin& message) {
+  out.u64(message.id);
+  out.u64(message.file_bytes);
+  write(out, message.facts);
+}
+
+void write(ByteWriter& out, const GetEnd& message) {
+  out.u64(message.id);
+  out.u32(message.file_crc32);
+}
+
+void write(ByteWriter& out, const List& message) {
+  out.u64(message.id);
+  out.text(message.after);
+}
+
+void write(ByteWriter& out, const ListResult& message) {
+  out.u64(message.id);
+  out.u8(message.more ? 1 : 0);
+  out.u32(static_cast<std::uint32_t>(message.names.size()));
+  for (const WalName& name : message.names) {
+    out.text(name.text());
+  }
+}
+
+void write(ByteWriter& out, const Reconciled& message) {
+  out.u64(message.id);
+}
+
+void write(ByteWriter& out, const Ping& message) {
+  out.u64(message.number);
+}
+
+void write(ByteWriter& out, const Pong& message) {
+  out.u64(message.number);
+}
+
+void write(ByteWriter& out, const Fetch& message) {
+  out.u64(message.id);
+  out.text(message.name.text());
+  out.u32(message.wait_ms);
+}
+
+void write(ByteWriter& out, const FetchResult& message) {
+  out.u64(message.id);
+  out.u8(number_of(message.verdict));
+  out.text(message.message);
+  out.text(message.hint);
+}
+
+void write(ByteWriter& out, const StatusQuery& message) {
+  out.u64(message.id);
+}
+
+void write(ByteWriter& out, const StatusReport& message) {
+  out.u64(message.id);
+  out.u8(message.more ? 1 : 0);
+  out.raw(message.json);
+}
+
+// Takes a payload apart. After the first field that is out of range ok() stays false; what comes
+// out then means nothing.
+class Fields {
+ public:
+  explicit Fields(ByteView payload) : reader_(payload) {}
+
+  std::uint8_t u8() { return reader_.u8(); }
+  std::uint16_t u16() { return reader_.u16(); }
+  std::uint32_t u32() { return reader_.u32(); }
+  std::uint64_t u64() { return reader_.u64(); }
+  std::string text() { return reader_.text(); }
+  Bytes rest() {
+    const ByteView bytes = reader_.raw(reader_.remaining());
+    return Bytes(bytes.begin(), bytes.end());
+  }
+
+  bool flag() { return ranged(1) == 1; }
+
+  template <typename Enum>
+  Enum one_of(Enum first, Enum last) {
+    const std::uint8_t value = ranged(number_of(last));
+    require(value >= number_of(first));
+    return static_cast<Enum>(ok() ? value : number_of(first));
+  }
+
+  std::optional<WalName> name() {
+    Result<WalName> name = WalName::parse(reader_.text());
+    require(name.ok());
+    return ok() ? std::optional(std::move(name).value()) : std::nullopt;
+  }
+
+  FileFacts facts() {
+    FileFacts facts;
+    const ByteView sha256 = reader_.raw(facts.sha256.bytes.size());
+    std::copy(sha256.begin(), sha256.end(), facts.sha256.bytes.begin());
+    facts.raw_bytes = u64();
+    facts.system_id = u64();
+    facts.timeline = u32();
+    facts.lsn = u64();
+    facts.segment_bytes = u32();
+    facts.origin = text();
+    require(facts.origin.size() <= kOriginBytesMax);
+    return facts;
+  }
+
+  void require(bool condition) { ok_ = ok_ && condition; }
+  bool ok() const { return ok_ && reader_.ok(); }
+  std::size_t remaining() const { return reader_.remaining(); }
+
+ private:
+  std::uint8_t ranged(std::uint8_t last) {
+    const std::uint8_t value = u8();
+    require(value <= last);
+    return value;
+  }
+
+  ByteReader reader_;
+  bool ok_ = true;
+};
+
+using Decoded = std::optional<Message>;
+
+template <typename T>
+Decoded read(Fields& in);
+
+template <>
+Decoded read<Hello>(Fields& in) {
+  in.require(in.u32() == kProtocolMagic);
+  Hello message;
+  message.version = in.u16();
+  message.version_min = in.u16();
+  message.capabilities = in.u64();
+  message.role = in.one_of(Role::kClient, Role::kAnsweringDaemon);
+  message.software = in.text();
+  message.cluster = in.text();
+  message.node = in.text();
+  message.system_id = in.u64();
+  message.config_digest = in.u64();
+  message.reconciled = in.flag();
+  message.compression_level = in.u8();
+  if (in.ok()) {
+    in.rest();  // fields of a later version
+  }
+  return message;
+}
+
+template <>
+Decoded read<Failure>(Fields& in) {
+  Failure message;
+  message.error.code = in.one_of(Errc{}, kLastErrc);
+  message.error.message = in.text();
+  message.error.hint = in.text();
+  return message;
+}
+
+template <>
+Decoded read<Put>(Fields& in) {
+  const std::uint64_t id = in.u64();
+  std::optional<WalName> name = in.name();
+  if (!name) {
+    return std::nullopt;
+  }
+  const std::uint64_t file_bytes = in.u64();
+  return Put{id, std::move(*name), file_bytes, in.facts()};
+}
+
+template <>
+Decoded read<Data>(Fields& in) {
+  const std::uint64_t id = in.u64();
+  in.require(in.remaining() > 0 && in.remaining() <= kDataBytesMax);
+  return Data{id, in.rest()};
+}
+
+template <>
+Decoded read<PutEnd>(Fields& in) {
+  const std::uint64_t id = in.u64();
+  return PutEnd{id, in.u32()};
+}
+
+template <>
+Decoded read<Done>(Fields& in) {
+  Done message;
+  message.id = in.u64();
+  const std::uint8_t outcome = in.u8();
+  std::string text = in.text();
+  std::string hint = in.text();
+  if (outcome >= kFailedOutcome) {
+    in.require(outcome - kFailedOutcome <= number_of(kLastErrc));
+    message.error = Error{static_cast<Errc>(in.ok() ? outcome - kFailedOutcome : 0),
+                          std::move(text), std::move(hint)};
+  } else {
+    in.require(outcome <= number_of(PutOutcome::kIdentical) && text.empty() && hint.empty());
+    message.outcome = outcome == 0 ? PutOutcome::kStored : PutOutcome::kIdentical;
+  }
+  return message;
+}
+
+template <>
+Decoded read<Stat>(Fields& in) {
+  const std::uint64_t id = in.u64();
+  std::optional<WalName> name = in.name();
+  return name ? Decoded(Stat{id, std::move(*name)}) : std::nullopt;
+}
+
+template <>
+Decoded read<StatResult>(Fields& in) {
+  StatResult message;
+  message.id = in.u64();
+  message.presence = in.one_of(Presence::kAbsent, Presence::kCorrupt);
+  message.file_bytes = in.u64();
+  message.facts = in.facts();
+  return message;
+}
+
+template <>
+Decoded read<Get>(Fields& in) {
+  const std::uint64_t id = in.u64();
+  std::optional<WalName> name = in.name();
+  return name ? Decoded(Get{id, std::move(*name)}) : std::nullopt;
+}
+
+template <>
+Decoded read<GetBegin>(Fields& in) {
+  GetBegin message;
+  message.id = in.u64();
+  message.file_bytes = in.u64();
+  message.facts = in.facts();
+  return message;
+}
+
+template <>
+Decoded read<GetEnd>(Fields& in) {
+  const std::uint64_t id = in.u64();
+  return GetEnd{id, in.u32()};
+}
+
+template <>
+Decoded read<List>(Fields& in) {
+  List message;
+  message.id = in.u64();
+  message.after = in.text();
+  in.require(message.after.empty() || WalName::parse(message.after).ok());
+  return message;
+}
+
+// Names out of order, or none and yet more to come, would keep the asker asking for ever.
+template <>
+Decoded read<ListResult>(Fields& in) {
+  ListResult message;
+  message.id = in.u64();
+  message.more = in.flag();
+  const std::uint32_t count = in.u32();
+  in.require(!message.more || count > 0);
+  for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
+    std::optional<WalName> name = in.name();
+    if (!name) {
+      return std::nullopt;
+    }
+    in.require(message.names.empty() || message.names.back() < *name);
+    message.names.push_back(std::move(*name));
+  }
+  return message;
+}
+
+template <>
+Decoded read<Reconciled>(Fields& in) {
+  return Reconciled{in.u64()};
+}
+
+template <>
+Decoded read<Ping>(Fields& in) {
+  return Ping{in.u64()};
+}
+
+template <>
+Decoded read<Pong>(Fields& in) {
+  return Pong{in.u64()};
+}
+
+template <>
+Decoded read<Fetch>(Fields& in) {
+  const std::uint64_t id = in.u64();
+  std::optional<WalName> name = in.name();
+  return name ? Decoded(Fetch{id, std::move(*name), in.u32()}) : std::nullopt;
+}
+
+template <>
+Decoded read<FetchResult>(Fields& in) {
+  FetchResult message;
+  message.id = in.u64();
+  message.verdict = in.one_of(FetchVerdict::kFound, FetchVerdict::kCorrupt);
+  message.message = in.text();
+  message.hint = in.text();
+  return message;
+}
+
+template <>
+Decoded read<StatusQuery>(Fields& in) {
+  return StatusQuery{in.u64()};
+}
+
+template <>
+Decoded read<StatusReport>(Fields& in) {
+  StatusReport message;
+  message.id = in.u64();
+  message.more = in.flag();
+  message.json = in.rest();
+  return message;
+}
+
+using Reader = Decoded (*)(Fields&);
+
+template <std::size_t... kIndexes>
+constexpr std::array<Reader, kTypeCount> make_readers(std::index_sequence<kIndexes...>) {
+  return {&read<std::variant_alternative_t<kIndexes, Message>>...};
+}
+
+constexpr std::array<Reader, kTypeCount> kReaders =
+    make_readers(std::make_index_sequence<kTypeCount>());
+
+Error protocol_error(std::uint8_t type, std::string_view reason) {
+  return Error{
+      Errc::kProtocol, "message type " + std::to_string(type) + ": " + std::string(reason), {}};
+}
+
+}  // namespace
+
+void encode(const Message& message, Bytes& out) {
+  ByteWriter payload;
+  std::visit([&](const auto& alternative) { write(payload, alternative); }, message);
+  append_frame(static_cast<std::uint8_t>(message.index() + 1), payload.view(), out);
+}
+
+Result<std::optional<Message>> decode(const Frame& frame) {
+  if (frame.type == 0 || frame.type > kTypeCount) {
+    if ((frame.type & kOptionalTypeBit) != 0) {
+      return std::optional<Message>();
+    }
+    return protocol_error(frame.type, "unknown");
+  }
+  Fields in(frame.payload);
+  Decoded message = kReaders[frame.type - 1](in);
+  if (!message || !in.ok()) {
+    return protocol_error(frame.type, "it is cut short, or a field is out of range");
+  }
+  if (in.remaining() > 0) {
+    return protocol_error(frame.type, std::to_string(in.remaining()) + " bytes too long");
+  }
+  return message;
+}
+
+ListResult list_page(std::uint64_t id, const std::vector<WalName>& sorted,
+                     const std::string& after) {
+  auto next = sorted.begin();
+  if (!after.empty()) {
+    const Result<WalName> last = WalName::parse(after);
+    CHECK(last.ok());
+    next = std::upper_bound(sorted.begin(), sorted.end(), last.value());
+  }
+  ListResult page{id, false, {}};
+  std::size_t room = kFramePayloadMax - kListResultHeadBytes;
+  for (; next != sorted.end() && next->text().size() + kTextLengthBytes <= room; ++next) {
+    room -= next->text().size() + kTextLengthBytes;
+    page.names.push_back(*next);
+  }
+  page.more = next != sorted.end();
+  return page;
+}
+
+}  // namespace pgwalship
