@@ -3,14 +3,14 @@
 // Handlers must not block. All calls belong to the loop thread, except stop().
 #pragma once
 
+#include "base/clock.h"
+#include "base/fd.h"
+
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <vector>
-
-#include "base/clock.h"
-#include "base/fd.h"
 
 namespace pgwalship {
 
@@ -47,17 +47,23 @@ class EventLoop {
  private:
   struct Watch {
     Handler handler;
+    std::uint64_t serial = 0;
+    Interest interest = Interest::kNone;
   };
 
   EventLoop(const Clock& clock, Fd epoll, Fd wake);
+  void dispatch(std::uint64_t serial, std::uint32_t bits);
+  TimePoint run_hooks();
 
   const Clock& clock_;
   Fd epoll_;
   Fd wake_;
   TimePoint now_{};
   bool stopping_ = false;
-  std::map<int, std::shared_ptr<Watch>> watches_;
-  std::vector<std::function<TimePoint(TimePoint)>> hooks_;
+  std::uint64_t last_serial_ = 0;
+  std::map<int, std::shared_ptr<Watch>> watches_;            // shared with the handler that runs
+  std::map<std::uint64_t, std::shared_ptr<Watch>> serials_;  // those in the epoll set
+  std::deque<std::function<TimePoint(TimePoint)>> hooks_;    // a hook may add one while it runs
 };
 
 }  // namespace pgwalship

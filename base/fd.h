@@ -2,11 +2,11 @@
 // errno_error() is the only place where errno becomes an Error.
 #pragma once
 
-#include <string_view>
-#include <utility>
-
 #include "base/bytes.h"
 #include "base/result.h"
+
+#include <string_view>
+#include <utility>
 
 namespace pgwalship {
 

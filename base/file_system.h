@@ -6,14 +6,14 @@
 // directory"). Any thread may call a FileSystem; one File belongs to one thread at a time.
 #pragma once
 
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/result.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "base/bytes.h"
-#include "base/clock.h"
-#include "base/result.h"
 
 namespace pgwalship {
 

@@ -4,11 +4,11 @@
 // passed by reference. Any thread.
 #pragma once
 
+#include "base/result.h"
+
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include "base/result.h"
 
 namespace pgwalship {
 

@@ -7,13 +7,13 @@
 // (std::expected needs C++23, which g++ 12 does not have.)
 #pragma once
 
+#include "base/check.h"
+
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
-
-#include "base/check.h"
 
 namespace pgwalship {
 

@@ -3,11 +3,11 @@
 // values cross, nothing is shared. Bounded: post() says no when the queue is full.
 #pragma once
 
+#include "base/mailbox.h"
+
 #include <functional>
 #include <memory>
 #include <thread>
-
-#include "base/mailbox.h"
 
 namespace pgwalship {
 
@@ -30,6 +30,8 @@ class Worker {
   void drain();
 
  private:
+  void run();
+
   Mailbox<Job> jobs_;
   Mailbox<Completion> done_;
   std::thread thread_;
