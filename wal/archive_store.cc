@@ -210,12 +210,12 @@ Result<FileFacts> ArchiveStore::check_staged(const StagedFile& staged,
   }
   // A legacy file vouches for nothing itself: its content does.
   Bytes start;
-  TRY_ASSIGN(const FileFacts found, read_archive_file(*staged.file_, name, [&](ByteView raw) {
-               const std::size_t missing = std::min(kLongPageHeaderBytes - start.size(), raw.size());
-               start.insert(start.end(), raw.begin(),
-                            raw.begin() + static_cast<std::ptrdiff_t>(missing));
-               return Result<void>();
-             }));
+  TRY_ASSIGN(
+      const FileFacts found, read_archive_file(*staged.file_, name, [&](ByteView raw) {
+        const std::size_t missing = std::min(kLongPageHeaderBytes - start.size(), raw.size());
+        start.insert(start.end(), raw.begin(), raw.begin() + static_cast<std::ptrdiff_t>(missing));
+        return Result<void>();
+      }));
   if (name.is_wal()) {
     TRY_ASSIGN(const SegmentHeader header, parse_segment_header(start));
     TRY(check_segment(name, header, found.raw_bytes));
@@ -227,8 +227,7 @@ Result<std::optional<PutOutcome>> ArchiveStore::settle_taken_name(StagedFile& st
                                                                   const FileFacts& facts) {
   const Result<FileFacts> present = verify(staged.name());
   if (present.ok() && present.value().sha256 == facts.sha256) {
-    TRY(persist_stored(staged.name()));
-    return std::optional(PutOutcome::kIdentical);
+    return persist_stored(staged.name());
   }
   if (present.ok()) {
     // An alarm must not be raised over bytes that were damaged before they came here.
@@ -251,10 +250,31 @@ Result<std::optional<PutOutcome>> ArchiveStore::settle_taken_name(StagedFile& st
 
 // The content of a copy that is already there may be in the page cache only (the old script never
 // synced, and a writer may have died after (5)): no acknowledgement before it is on disk (H4).
-Result<void> ArchiveStore::persist_stored(const WalName& name) {
-  TRY_ASSIGN(const std::unique_ptr<File> file, file_system_.open(layout_.file(name)));
-  TRY(file->sync());
-  return file_system_.sync_directory(layout_.directory());
+Result<std::optional<PutOutcome>> ArchiveStore::persist_stored(const WalName& name) {
+  const Result<std::unique_ptr<File>> file = file_system_.open(layout_.file(name));
+  if (!file.ok()) {
+    return file.error().code == Errc::kNotFound ? Result(std::optional<PutOutcome>())
+                                                : file.error();
+  }
+  if (!file.value()->sync().ok()) {
+    // The next fsync would succeed and save nothing. The staged copy is on disk: it takes over.
+    TRY(set_aside(name, *file.value()));
+    return std::optional<PutOutcome>();
+  }
+  TRY(file_system_.sync_directory(layout_.directory()));
+  return std::optional(PutOutcome::kIdentical);
+}
+
+Result<void> ArchiveStore::set_aside(const WalName& name, const File& unsynced) {
+  const std::string lock_path = layout_.lock_file(name);
+  TRY_ASSIGN(const std::unique_ptr<File> lock, take_lock(file_system_, lock_path));
+  const RemoveAtExit unlock(file_system_, lock_path);
+  TRY_ASSIGN(const FileStat ours, unsynced.stat());
+  const Result<FileStat> present = file_system_.stat(layout_.file(name));
+  if (!present.ok() || present.value().inode != ours.inode) {
+    return {};  // another process was first
+  }
+  return move_to_quarantine(name);
 }
 
 Error ArchiveStore::refuse(const StagedFile& staged, const FileFacts& ours,
