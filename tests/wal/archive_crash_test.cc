@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,10 @@ struct Case {
   std::function<void(MemoryFileSystem&, const std::string& path)> before;
   Errc refused = Errc::kIo;  // kConflict: that is what the put has to end with
 };
+
+void PrintTo(const Case& what, std::ostream* out) {
+  *out << what.title;
+}
 
 struct World {
   explicit World(const Case& what) : subject(what) {
@@ -348,6 +353,17 @@ TEST_F(DurableOrder, TheCorruptCopyIsSafeInQuarantineBeforeItsNameGoes) {
   EXPECT_LT(at("link " + path_ + " " + kQuarantine), at("syncdir " + kQuarantine));
   EXPECT_LT(at("syncdir " + kQuarantine), at("remove " + path_));
   EXPECT_LT(at("remove " + path_), std::ssize(log));
+}
+
+TEST_F(DurableOrder, H28ACopyInQuarantineDoesNotComeBack) {
+  disk_.plant(path_, noise_file());
+  ASSERT_TRUE(store_.quarantine_corrupt(history()).ok());
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    Random random(seed);
+    disk_.crash(random);
+    EXPECT_FALSE(disk_.stat(path_).ok());
+    EXPECT_EQ(store_.quarantined().value().size(), 1U);
+  }
 }
 
 TEST_F(DurableOrder, TheSystemIdentifierIsDurableBeforeTheFirstSegment) {

@@ -127,6 +127,7 @@ TEST_F(ArchiveStoreTest, StagedBytesCanBeReadWhileTheyAreCommitted) {
   EXPECT_EQ(staged->size(), file_.size());
   const auto reader = staged->reader().value();
   ASSERT_TRUE(store_.commit(*staged, announced(file_)).ok());
+  expect_nothing_staged();
   staged.reset();
   Bytes read_back(file_.size() + 1);
   EXPECT_EQ(reader->read_at(0, read_back).value(), file_.size());
