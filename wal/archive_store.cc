@@ -206,6 +206,9 @@ Result<FileFacts> ArchiveStore::check_staged(const StagedFile& staged,
   TRY_ASSIGN(const std::optional<FileFacts> claimed, read_facts(*staged.file_, name));
   if (claimed) {
     TRY(check_trailer(*staged.file_, staged.size_, *claimed));
+    if (expected.content == Content::kVerify) {
+      TRY(read_archive_file(*staged.file_, name, [](ByteView) { return Result<void>(); }));
+    }
     return *claimed;
   }
   // A legacy file vouches for nothing itself: its content does.

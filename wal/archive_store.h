@@ -77,9 +77,13 @@ class ArchiveStore {
   Result<std::unique_ptr<StagedFile>> stage(const WalName& name);
 
   // (3) to (6). On success the content is durable under its name. What the staged bytes must be:
+  // Content::kVerify also unpacks it and compares its hash with what its header claims: for a copy
+  // that lay on a disk before it came here.
+  enum class Content { kTrusted, kVerify };
   struct Expected {
     std::uint64_t file_bytes = 0;
     std::uint32_t file_crc32 = 0;
+    Content content = Content::kTrusted;
   };
   // kCorrupt: the staged bytes are not what was announced (length, checksum, header, name,
   // trailer's length). kConflict: other content has the name; the message gives both hashes, and
