@@ -80,7 +80,7 @@ void write(ByteWriter& out, const Done& message) {
     out.text(message.error->hint);
   } else {
     out.u8(number_of(message.outcome));
-    out.text({});
+    out.text(message.warning);
     out.text({});
   }
 }
@@ -293,8 +293,9 @@ Decoded read<Done>(Fields& in) {
     message.error = Error{static_cast<Errc>(in.ok() ? outcome - kFailedOutcome : 0),
                           std::move(text), std::move(hint)};
   } else {
-    in.require(outcome <= number_of(PutOutcome::kIdentical) && text.empty() && hint.empty());
+    in.require(outcome <= number_of(PutOutcome::kIdentical) && hint.empty());
     message.outcome = outcome == 0 ? PutOutcome::kStored : PutOutcome::kIdentical;
+    message.warning = std::move(text);
   }
   return message;
 }

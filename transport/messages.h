@@ -61,6 +61,7 @@ struct Done {
   std::uint64_t id = 0;
   PutOutcome outcome = PutOutcome::kStored;  // meaningful without an error
   std::optional<Error> error;
+  std::string warning;  // of a success, for the operator; usually empty
 };
 struct Stat {
   std::uint64_t id = 0;

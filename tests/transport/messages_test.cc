@@ -80,7 +80,7 @@ TEST(Messages, KeepEveryFieldOfPutAndDone) {
   EXPECT_EQ(put.file_bytes, 99U);
   EXPECT_EQ(put.facts, sample_facts());
   const auto done = std::get<Done>(
-      *decode(frame_of(Done{8, {}, Error{Errc::kNoSpace, "message", "hint"}})).value());
+      *decode(frame_of(Done{8, {}, Error{Errc::kNoSpace, "message", "hint"}, {}})).value());
   EXPECT_EQ(done.id, 8U);
   ASSERT_TRUE(done.error.has_value());
   EXPECT_EQ(done.error->code, Errc::kNoSpace);
@@ -129,7 +129,7 @@ TEST(Messages, RefuseNumbersOutOfRange) {
       {"outcome between", Done{}, 8, 2},
       {"outcome below the errors", Done{}, 8, 127},
       {"outcome error code", Done{}, 8, 128 + 10},
-      {"text beside success", Done{1, {}, Error{Errc::kIo, "x", ""}}, 8, 0},
+      {"hint beside success", Done{1, {}, Error{Errc::kIo, "x", "y"}, {}}, 8, 0},
       {"presence", StatResult{}, 8, 3},
       {"verdict", FetchResult{}, 8, 4},
       {"more in a list", ListResult{}, 8, 2},
