@@ -1,0 +1,392 @@
+#include "archiver/push_service.h"
+
+namespace pgwalship {
+
+namespace {
+
+// Data of one push that may wait for the disk before its client is not read from any more.
+constexpr std::size_t kQueuedBytesMax = 4U << 20U;
+constexpr std::chrono::seconds kSpaceCheckInterval{5};
+
+Error queue_full(const char* what) {
+  return Error{Errc::kRetry, std::string(what) + ": the disk is too slow, its queue is full",
+               "see iostat for the file system of [archive] directory"};
+}
+
+}  // namespace
+
+PushService::PushService(Options options, Machine machine)
+    : options_(std::move(options)), machine_(machine), shipper_(options_.shipper) {
+  machine_.links.observe(*this);
+}
+
+PushService::~PushService() = default;
+
+// Clients --------------------------------------------------------------------------------------
+
+PushId PushService::begin(const Put& put, ReplyHandler on_reply) {
+  const PushId push = next_push_++;
+  auto upload = std::make_shared<Upload>(put, machine_.loop.now() + options_.push_timeout,
+                                         std::move(on_reply));
+  uploads_.emplace(push, upload);
+  const bool posted = machine_.disk.post([this, push, upload] {
+    auto staged = machine_.store.stage(upload->put.name);
+    std::optional<Error> error;
+    if (staged.ok()) {
+      upload->staged = std::move(staged).value();
+    } else {
+      error = staged.error();
+    }
+    return [this, push, error] {
+      if (error) {
+        fail_upload(push, *error);
+      }
+    };
+  });
+  if (!posted) {
+    fail_upload(push, queue_full("stage"));
+  }
+  return push;
+}
+
+void PushService::data(PushId push, Bytes bytes) {
+  const auto found = uploads_.find(push);
+  if (found == uploads_.end()) {
+    return;  // it has failed and was answered already
+  }
+  const UploadRef upload = found->second;
+  const std::size_t size = bytes.size();
+  upload->queued_bytes += size;
+  upload->received_bytes += size;
+  auto piece = std::make_shared<Bytes>(std::move(bytes));
+  const bool posted = machine_.disk.post([this, push, upload, piece, size] {
+    std::optional<Error> error;
+    if (upload->staged) {
+      if (const Result<void> appended = upload->staged->append(*piece); !appended.ok()) {
+        error = appended.error();
+        upload->staged.reset();
+      }
+    }
+    return [this, push, upload, size, error] {
+      upload->queued_bytes -= size;
+      if (error) {
+        fail_upload(push, *error);
+      }
+    };
+  });
+  if (!posted) {
+    fail_upload(push, queue_full("write"));
+  }
+}
+
+void PushService::end(PushId push, std::uint32_t file_crc32) {
+  const auto found = uploads_.find(push);
+  if (found == uploads_.end()) {
+    return;
+  }
+  const UploadRef upload = found->second;
+  upload->file_crc32 = file_crc32;
+  const bool posted = machine_.disk.post([this, push, upload] {
+    if (!upload->staged) {
+      return Worker::Completion([] {});  // its failure is on the way
+    }
+    auto reader = upload->staged->reader();
+    std::optional<Error> error;
+    if (reader.ok()) {
+      upload->reader = std::move(reader).value();
+    } else {
+      error = reader.error();
+    }
+    const bool taken = machine_.store.open(upload->put.name).ok();
+    return Worker::Completion([this, push, upload, error, taken] {
+      if (error) {
+        fail_upload(push, *error);
+      } else if (uploads_.contains(push)) {
+        upload->submitted = true;
+        feed(PushSubmitted{push, upload->put.name, upload->put.facts.sha256, upload->deadline,
+                           taken ? LocalName::kTaken : LocalName::kFree});
+      }
+    });
+  });
+  if (!posted) {
+    fail_upload(push, queue_full("submit"));
+  }
+}
+
+void PushService::abandon(PushId push) {
+  const auto found = uploads_.find(push);
+  if (found == uploads_.end()) {
+    return;
+  }
+  found->second->on_reply = nullptr;
+  if (!found->second->submitted) {
+    uploads_.erase(found);
+  }
+}
+
+bool PushService::wants_data(PushId push) const {
+  const auto found = uploads_.find(push);
+  return found == uploads_.end() || found->second->queued_bytes < kQueuedBytesMax;
+}
+
+void PushService::fail_upload(PushId push, Error error) {
+  const auto found = uploads_.find(push);
+  if (found == uploads_.end() || found->second->submitted) {
+    return;
+  }
+  const UploadRef upload = found->second;
+  uploads_.erase(found);
+  settle_reply(*upload, std::move(error));
+}
+
+void PushService::settle_reply(Upload& upload, Result<std::string> verdict) {
+  if (verdict.ok()) {
+    ++totals_.acknowledged;
+    totals_.last_name = upload.put.name.text();
+    totals_.last_at = machine_.loop.now();
+  } else {
+    ++totals_.failed;
+    totals_.last_error = upload.put.name.text() + ": " + verdict.error().message;
+    totals_.last_error_at = machine_.loop.now();
+  }
+  if (upload.on_reply) {
+    std::exchange(upload.on_reply, nullptr)(std::move(verdict));
+  }
+}
+
+void PushService::forget_if_over(PushId push) {
+  const auto found = uploads_.find(push);
+  if (found != uploads_.end() && found->second->stored && found->second->replied) {
+    uploads_.erase(found);
+  }
+}
+
+// Links ----------------------------------------------------------------------------------------
+
+void PushService::on_up(NodeId peer, const Hello& theirs) {
+  feed(PeerGreeted{peer, theirs.reconciled});
+}
+
+void PushService::on_down(NodeId peer, const Error& reason) {
+  comparisons_.erase(peer);
+  feed(PeerLost{peer, reason.text()});
+}
+
+TimePoint PushService::tick(TimePoint now) {
+  if (shipper_.next_wakeup() <= now) {
+    feed(Tick{});
+  }
+  if (options_.pg_wal.empty()) {
+    return shipper_.next_wakeup();
+  }
+  if (next_space_check_ <= now) {
+    next_space_check_ = now + kSpaceCheckInterval;
+    std::ignore = machine_.scans.post([this]() -> Worker::Completion {  // the next check is soon
+      const Result<std::uint64_t> space = machine_.file_system.free_bytes(options_.pg_wal);
+      return [this, space] {
+        if (space.ok()) {
+          feed(PgWalSpace{space.value()});
+        }
+      };
+    });
+  }
+  return std::min(shipper_.next_wakeup(), next_space_check_);
+}
+
+// Actions --------------------------------------------------------------------------------------
+
+// Actions may cause events at once; these wait until the actions before them are done.
+void PushService::feed(ShipperEvent event) {
+  events_.push_back(std::move(event));
+  if (feeding_) {
+    return;
+  }
+  feeding_ = true;
+  while (!events_.empty()) {
+    const ShipperEvent next = std::move(events_.front());
+    events_.pop_front();
+    ShipperActions actions = shipper_.step(next, machine_.loop.now());
+    for (ShipperAction& action : actions) {
+      std::visit([this](auto& a) { act(a); }, action);
+    }
+  }
+  feeding_ = false;
+}
+
+void PushService::act(const StoreLocally& action) {
+  const PushId push = action.push;
+  const UploadRef upload = uploads_.at(push);
+  const ArchiveStore::Expected expected{upload->received_bytes, upload->file_crc32};
+  auto store = [this, push, upload, expected]() -> Worker::Completion {
+    const Result<PutOutcome> result = machine_.store.commit(*upload->staged, expected);
+    upload->staged.reset();
+    return [this, push, upload, result] {
+      upload->stored = true;
+      feed(LocalStored{push, result});
+      upload->reader.reset();
+      forget_if_over(push);
+    };
+  };
+  if (!machine_.disk.post(std::move(store))) {
+    upload->stored = true;
+    feed(LocalStored{push, queue_full("store")});
+  }
+}
+
+void PushService::act(const SendFile& action) {
+  const auto upload = action.staged ? uploads_.find(*action.staged) : uploads_.end();
+  if (upload == uploads_.end() || !upload->second->reader) {
+    send_from_archive(action);
+    return;
+  }
+  auto file = upload->second->reader->duplicate();
+  if (!file.ok()) {
+    answer_file(action, file.error());
+    return;
+  }
+  Put put = upload->second->put;
+  put.file_bytes = upload->second->received_bytes;
+  send(action, OutgoingFile{put, std::move(file).value(),
+                            action.fresh ? Priority::kFresh : Priority::kCatchUp});
+}
+
+// What is served from the archive is verified first: a corrupt copy must not spread.
+void PushService::send_from_archive(const SendFile& action) {
+  struct Opened {
+    Result<FileFacts> facts;
+    std::optional<ArchiveFile> file;
+  };
+  const bool posted = machine_.scans.post([this, action]() -> Worker::Completion {
+    auto opened = std::make_shared<Opened>(Opened{machine_.store.verify(action.name), {}});
+    if (opened->facts.ok()) {
+      auto file = machine_.store.open(action.name);
+      if (file.ok()) {
+        opened->file = std::move(file).value();
+      } else {
+        opened->facts = file.error();
+      }
+    }
+    return [this, action, opened] {
+      if (!opened->facts.ok()) {
+        answer_file(action, opened->facts.error());
+        return;
+      }
+      const Put put{0, action.name, opened->file->file_bytes, opened->facts.value()};
+      send(action, OutgoingFile{put, std::move(opened->file->file),
+                                action.fresh ? Priority::kFresh : Priority::kCatchUp});
+    };
+  });
+  if (!posted) {
+    answer_file(action, queue_full("read"));
+  }
+}
+
+void PushService::send(const SendFile& action, OutgoingFile file) {
+  if (!machine_.links.is_up(action.peer)) {
+    return;  // the Shipper hears of it by PeerLost
+  }
+  machine_.links.send_file(action.peer, std::move(file), [this, action](const Message& answer) {
+    const auto* done = std::get_if<Done>(&answer);
+    if (done != nullptr) {
+      answer_file(action, done->error ? Result<PutOutcome>(*done->error) : done->outcome);
+    }
+  });
+}
+
+void PushService::answer_file(const SendFile& action, Result<PutOutcome> result) {
+  feed(FileAnswered{action.peer, action.transfer, std::move(result)});
+}
+
+void PushService::act(const Compare& action) {
+  const NodeId peer = action.peer;
+  auto comparison = std::make_shared<Comparison>();
+  comparisons_[peer] = comparison;
+  const bool posted = machine_.scans.post([this, peer, comparison]() -> Worker::Completion {
+    auto names = std::make_shared<Result<std::vector<WalName>>>(machine_.store.list());
+    const bool reconciled = machine_.store.reconciled();
+    return [this, peer, comparison, names, reconciled] {
+      comparison->mine = std::move(*names);
+      comparison->self_reconciled = reconciled;
+      finish_comparison(peer, comparison);
+    };
+  });
+  if (!posted) {
+    comparison->mine = queue_full("list");
+  }
+  request_page(peer, comparison, "");
+}
+
+void PushService::request_page(NodeId peer, const std::shared_ptr<Comparison>& comparison,
+                               const std::string& after) {
+  if (!machine_.links.is_up(peer)) {
+    return;
+  }
+  machine_.links.request(
+      peer,
+      [&](std::uint64_t id) -> Message {
+        return List{id, after};
+      },
+      [this, peer, comparison](const Message& answer) {
+        if (const auto* done = std::get_if<Done>(&answer); done != nullptr && done->error) {
+          comparison->all_theirs = *done->error;
+        } else if (const auto* page = std::get_if<ListResult>(&answer)) {
+          comparison->theirs.insert(comparison->theirs.end(), page->names.begin(),
+                                    page->names.end());
+          if (page->more && !page->names.empty()) {
+            machine_.links.forget(peer, page->id);
+            request_page(peer, comparison, page->names.back().text());
+            return;
+          }
+          comparison->all_theirs = std::move(comparison->theirs);
+        }
+        finish_comparison(peer, comparison);
+      });
+}
+
+void PushService::finish_comparison(NodeId peer, const std::shared_ptr<Comparison>& comparison) {
+  const auto current = comparisons_.find(peer);
+  if (current == comparisons_.end() || current->second != comparison || !comparison->mine ||
+      !comparison->all_theirs) {
+    return;
+  }
+  comparisons_.erase(current);
+  feed(Compared{peer, comparison->self_reconciled, std::move(*comparison->mine),
+                std::move(*comparison->all_theirs)});
+}
+
+void PushService::act(const TellReconciled& action) {
+  const NodeId peer = action.peer;
+  if (!machine_.links.is_up(peer)) {
+    return;
+  }
+  machine_.links.request(
+      peer, [](std::uint64_t id) -> Message { return Reconciled{id}; },
+      [this, peer](const Message& answer) {
+        if (const auto* done = std::get_if<Done>(&answer)) {
+          feed(ReconciledAnswered{peer, done->error ? Result<void>(*done->error) : Result<void>()});
+        }
+      });
+}
+
+void PushService::act(Reply& action) {
+  const UploadRef upload = uploads_.at(action.push);
+  upload->replied = true;
+  settle_reply(*upload, std::move(action.verdict));
+  forget_if_over(action.push);
+}
+
+void PushService::act(const Report& action) {
+  switch (action.gravity) {
+    case Gravity::kInfo:
+      machine_.log.info(action.line);
+      return;
+    case Gravity::kWarning:
+      machine_.log.warning(action.line);
+      return;
+    case Gravity::kError:
+      machine_.log.error(action.line);
+      return;
+  }
+}
+
+}  // namespace pgwalship

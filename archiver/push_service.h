@@ -1,0 +1,125 @@
+// Carries out what the Shipper decides: stages what clients push, stores it, sends it to peers,
+// compares archives. Loop thread; disks are touched on the two workers only. Decides nothing.
+#pragma once
+
+#include "archiver/shipper.h"
+#include "base/log.h"
+#include "base/worker.h"
+#include "transport/link_set.h"
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace pgwalship {
+
+class PushService final : public LinkSet::Observer {
+ public:
+  struct Options {
+    Shipper::Options shipper;
+    Duration push_timeout{};
+    std::string pg_wal;  // its file system's free space is watched; empty: not
+  };
+  // Everything is borrowed. `disk` stores, `scans` reads listings and archive files.
+  struct Machine {
+    EventLoop& loop;
+    Worker& disk;
+    Worker& scans;
+    LinkSet& links;
+    FileSystem& file_system;
+    ArchiveStore& store;
+    Log& log;
+  };
+
+  PushService(Options options, Machine machine);
+  PushService(const PushService&) = delete;
+  PushService& operator=(const PushService&) = delete;
+  ~PushService() override;
+
+  // One push of a client: begin, data..., end; the reply comes once, from a later turn of the loop
+  // or from within these calls. After abandon() no reply comes; what was complete goes on.
+  using ReplyHandler = std::function<void(Result<std::string>)>;
+  PushId begin(const Put& put, ReplyHandler on_reply);
+  void data(PushId push, Bytes bytes);
+  void end(PushId push, std::uint32_t file_crc32);
+  void abandon(PushId push);
+  // False while too much of its data waits for the disk: stop reading from that client.
+  bool wants_data(PushId push) const;
+
+  void on_up(NodeId peer, const Hello& theirs) override;
+  void on_down(NodeId peer, const Error& reason) override;
+
+  // For EventLoop::on_turn.
+  TimePoint tick(TimePoint now);
+
+  struct Totals {
+    std::uint64_t acknowledged = 0;
+    std::uint64_t failed = 0;
+    std::string last_name;  // acknowledged
+    TimePoint last_at{};
+    std::string last_error;
+    TimePoint last_error_at{};
+  };
+  const Totals& totals() const { return totals_; }
+  const Shipper& shipper() const { return shipper_; }
+
+ private:
+  // Jobs of the workers are std::functions and must be copyable: hence shared_ptr. The loop thread
+  // and one worker hand it to each other; `staged` is used by the disk worker alone.
+  struct Upload {
+    Upload(Put announced, TimePoint answer_by, ReplyHandler handler)
+        : put(std::move(announced)), deadline(answer_by), on_reply(std::move(handler)) {}
+
+    Put put;
+    TimePoint deadline;
+    ReplyHandler on_reply;
+    std::shared_ptr<StagedFile> staged;
+    std::unique_ptr<File> reader;  // the staged bytes, for links
+    std::uint64_t received_bytes = 0;
+    std::size_t queued_bytes = 0;
+    std::uint32_t file_crc32 = 0;
+    bool submitted = false;
+    bool replied = false;  // the Shipper has given its verdict
+    bool stored = false;
+  };
+  struct Comparison {
+    std::optional<Result<std::vector<WalName>>> mine;
+    std::vector<WalName> theirs;
+    std::optional<Result<std::vector<WalName>>> all_theirs;
+    bool self_reconciled = false;
+  };
+  using UploadRef = std::shared_ptr<Upload>;
+
+  void feed(ShipperEvent event);
+  void act(const StoreLocally& action);
+  void act(const SendFile& action);
+  void act(const Compare& action);
+  void act(const TellReconciled& action);
+  void act(Reply& action);
+  void act(const Report& action);
+  void send_from_archive(const SendFile& action);
+  void send(const SendFile& action, OutgoingFile file);
+  void answer_file(const SendFile& action, Result<PutOutcome> result);
+  void request_page(NodeId peer, const std::shared_ptr<Comparison>& comparison,
+                    const std::string& after);
+  void finish_comparison(NodeId peer, const std::shared_ptr<Comparison>& comparison);
+  void fail_upload(PushId push, Error error);
+  void settle_reply(Upload& upload, Result<std::string> verdict);
+  void forget_if_over(PushId push);
+
+  const Options options_;
+  Machine machine_;
+  Shipper shipper_;
+  Totals totals_;
+  PushId next_push_ = 1;
+  std::map<PushId, UploadRef> uploads_;
+  std::map<NodeId, std::shared_ptr<Comparison>> comparisons_;
+  std::deque<ShipperEvent> events_;
+  bool feeding_ = false;
+  TimePoint next_space_check_{};
+};
+
+}  // namespace pgwalship

@@ -1,0 +1,181 @@
+#include "archiver/status_report.h"
+
+#include <nlohmann/json.hpp>
+
+namespace pgwalship {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::uint32_t kDefaultSegmentBytes = 16U << 20U;
+
+double seconds_since(TimePoint then, TimePoint now) {
+  return std::chrono::duration<double>(now - then).count();
+}
+
+std::string role_of(const FileSystem& file_system, const std::string& data_directory) {
+  const auto present = [&](const char* name) {
+    return file_system.stat(data_directory + "/" + name).ok();
+  };
+  if (data_directory.empty()) {
+    return "unknown";
+  }
+  if (!present("postmaster.pid")) {
+    return "stopped";
+  }
+  return present("standby.signal")    ? "standby"
+         : present("recovery.signal") ? "recovering"
+                                      : "primary";
+}
+
+Json peers_json(const StatusInputs& in) {
+  Json peers = Json::array();
+  for (NodeId id = 0; id < in.nodes.size(); ++id) {
+    if (id == in.nodes.self) {
+      continue;
+    }
+    const Shipper::PeerView& view = in.shipper.peer(id);
+    const LinkCounters counters = in.links.counters(id);
+    const Hello* hello = in.links.hello(id);
+    Json peer{{"node", in.nodes.at(id).name},
+              {"site", in.nodes.at(id).site},
+              {"state", to_word(view.state)},
+              {"counts", view.reconciled && view.state != PeerState::kDown}};
+    if (view.since != TimePoint{}) {
+      peer["since_seconds"] = seconds_since(view.since, in.now);
+    }
+    peer["last_error"] = view.last_error;
+    peer["in_flight"] = view.in_flight;
+    peer["backlog"] = view.backlog;
+    peer["round_trip_ms"] = std::chrono::duration<double, std::milli>(counters.round_trip).count();
+    peer["bytes_sent"] = counters.bytes_sent;
+    peer["files_sent"] = view.files_sent;
+    peer["configuration_differs"] = hello != nullptr && hello->config_digest != in.config_digest;
+    peers.push_back(std::move(peer));
+  }
+  return peers;
+}
+
+Json archive_json(const StatusInputs& in) {
+  Json ranges = Json::array();
+  for (const ArchiveRange& range : archive_ranges(in.disk.archived, in.disk.segment_bytes)) {
+    ranges.push_back(Json{{"timeline", range.timeline},
+                          {"first", range.first},
+                          {"last", range.last},
+                          {"files", range.files}});
+  }
+  Json archive{{"directory", in.archive_directory},
+               {"files", in.disk.archived.size()},
+               {"ranges", std::move(ranges)},
+               {"complete", in.disk.reconciled || in.nodes.size() < 2}};
+  if (in.disk.free_bytes) {
+    archive["free_bytes"] = *in.disk.free_bytes;
+  }
+  archive["quarantined"] = in.disk.quarantined;
+  archive["error"] = in.disk.error;
+  return archive;
+}
+
+Json push_json(const StatusInputs& in) {
+  Json push{{"acknowledged", in.totals.acknowledged},
+            {"failed", in.totals.failed},
+            {"open", in.shipper.open_pushes()},
+            {"last_name", in.totals.last_name}};
+  if (!in.totals.last_name.empty()) {
+    push["last_age_seconds"] = seconds_since(in.totals.last_at, in.now);
+  }
+  push["last_error"] = in.totals.last_error;
+  if (!in.totals.last_error.empty()) {
+    push["last_error_age_seconds"] = seconds_since(in.totals.last_error_at, in.now);
+  }
+  return push;
+}
+
+}  // namespace
+
+std::vector<ArchiveRange> archive_ranges(const std::vector<WalName>& sorted,
+                                         std::uint32_t segment_bytes) {
+  const std::uint32_t bytes = segment_bytes == 0 ? kDefaultSegmentBytes : segment_bytes;
+  std::vector<ArchiveRange> ranges;
+  std::optional<WalName> expected;
+  for (const WalName& name : sorted) {
+    if (name.kind() != WalKind::kSegment) {
+      continue;
+    }
+    if (!expected || !(*expected == name)) {
+      ranges.push_back(ArchiveRange{name.timeline(), name.text(), name.text(), 0});
+    }
+    ranges.back().last = name.text();
+    ++ranges.back().files;
+    expected = name.next(bytes);
+  }
+  return ranges;
+}
+
+DiskFacts read_disk_facts(const FileSystem& file_system, const ArchiveStore& store,
+                          const std::string& data_directory) {
+  DiskFacts facts;
+  if (auto names = store.list(); names.ok()) {
+    facts.archived = std::move(names).value();
+  } else {
+    facts.error = names.error().message;
+  }
+  for (auto name = facts.archived.rbegin(); name != facts.archived.rend(); ++name) {
+    if (name->kind() == WalKind::kSegment) {
+      const auto file = store.open(*name);
+      facts.segment_bytes = file.ok() && file.value().facts ? file.value().facts->segment_bytes : 0;
+      break;
+    }
+  }
+  if (const auto id = store.system_id(); id.ok()) {
+    facts.system_id = id.value();
+  }
+  facts.reconciled = store.reconciled();
+  if (auto quarantined = store.quarantined(); quarantined.ok()) {
+    facts.quarantined = std::move(quarantined).value();
+  }
+  if (const auto free = store.free_bytes(); free.ok()) {
+    facts.free_bytes = free.value();
+  }
+  facts.role = role_of(file_system, data_directory);
+  if (!data_directory.empty()) {
+    const auto marks = file_system.list(data_directory + "/pg_wal/archive_status");
+    if (marks.ok()) {
+      facts.ready_files = 0;
+      for (const std::string& mark : marks.value()) {
+        *facts.ready_files += mark.ends_with(".ready") ? 1 : 0;
+      }
+    }
+  }
+  return facts;
+}
+
+std::string status_json(const StatusInputs& in) {
+  Json conflicts = Json::array();
+  for (const Shipper::ConflictView& conflict : in.shipper.conflicts()) {
+    conflicts.push_back(
+        Json{{"name", conflict.name}, {"where", conflict.where}, {"text", conflict.text}});
+  }
+  const bool held = in.shipper.quorum_reachable();
+  Json postgresql{{"role", in.disk.role}};
+  if (in.disk.ready_files) {
+    postgresql["ready"] = *in.disk.ready_files;
+  }
+  const Json report{{"version", 1},
+                    {"node", in.nodes.at(in.nodes.self).name},
+                    {"cluster", in.cluster},
+                    {"role", in.disk.role},
+                    {"system_identifier", std::to_string(in.disk.system_id)},
+                    {"quorum", Json{{"expression", in.quorum},
+                                    {"held", held},
+                                    {"why", held ? "" : in.shipper.quorum_trouble(in.now)}}},
+                    {"peers", peers_json(in)},
+                    {"archive", archive_json(in)},
+                    {"push", push_json(in)},
+                    {"conflicts", std::move(conflicts)},
+                    {"postgresql", std::move(postgresql)}};
+  return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace pgwalship

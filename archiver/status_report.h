@@ -1,0 +1,57 @@
+// The JSON that `pgwalship status --json` prints, version 1: what the daemon knows, as data. The
+// words in it are those of the log. Pure.
+#pragma once
+
+#include "archiver/push_service.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pgwalship {
+
+// Segments of one timeline without a gap between them.
+struct ArchiveRange {
+  std::uint32_t timeline = 0;
+  std::string first;
+  std::string last;
+  std::uint64_t files = 0;
+};
+
+// `sorted` in archiving order. Only whole segments count; segment_bytes 0 (not known yet) takes
+// the default of 16 MiB.
+std::vector<ArchiveRange> archive_ranges(const std::vector<WalName>& sorted,
+                                         std::uint32_t segment_bytes);
+
+// What is read from disks for one report.
+struct DiskFacts {
+  std::vector<WalName> archived;
+  std::uint32_t segment_bytes = 0;
+  std::uint64_t system_id = 0;
+  bool reconciled = false;
+  std::vector<std::string> quarantined;
+  std::optional<std::uint64_t> free_bytes;
+  std::string role = "unknown";              // primary, standby, recovering, stopped, unknown
+  std::optional<std::uint64_t> ready_files;  // .ready files in pg_wal/archive_status
+  std::string error;                         // why the archive could not be read, or empty
+};
+// Reads them; blocks. `data_directory` may be empty.
+DiskFacts read_disk_facts(const FileSystem& file_system, const ArchiveStore& store,
+                          const std::string& data_directory);
+
+struct StatusInputs {
+  const NodeList& nodes;
+  std::string cluster;
+  std::string archive_directory;
+  std::string quorum;
+  std::uint64_t config_digest = 0;
+  const Shipper& shipper;
+  const PushService::Totals& totals;
+  const LinkSet& links;
+  const DiskFacts& disk;
+  TimePoint now{};
+};
+std::string status_json(const StatusInputs& inputs);
+
+}  // namespace pgwalship
