@@ -1,0 +1,212 @@
+#include "cmd/client_session.h"
+
+#include <algorithm>
+
+namespace pgwalship {
+
+namespace {
+
+constexpr std::chrono::seconds kGreetingTime{10};
+constexpr std::size_t kStatusPieceBytes = 128 * 1024;
+
+}  // namespace
+
+Result<std::shared_ptr<ClientSession>> ClientSession::start(Fd socket, Hello mine,
+                                                            Services& services) {
+  std::shared_ptr<ClientSession> session(
+      new ClientSession(std::move(socket), std::move(mine), services));
+  ClientSession* raw = session.get();
+  TRY(services.loop.watch(raw->socket_.get(), Interest::kRead,
+                          [raw](EventLoop::Ready ready) { raw->on_ready(ready); }));
+  return session;
+}
+
+ClientSession::ClientSession(Fd socket, Hello mine, Services& services)
+    : socket_(std::move(socket)),
+      mine_(std::move(mine)),
+      services_(services),
+      stream_(socket_.get(), socket_.get()),
+      greet_by_(services.loop.now() + kGreetingTime) {}
+
+ClientSession::~ClientSession() {
+  end();
+}
+
+void ClientSession::end() {
+  if (ended_) {
+    return;
+  }
+  ended_ = true;
+  services_.loop.unwatch(socket_.get());
+  for (const auto& [id, push] : pushes_) {
+    services_.pushes.abandon(push);
+  }
+  pushes_.clear();
+}
+
+void ClientSession::tick(TimePoint now) {
+  if (ended_) {
+    return;
+  }
+  if (!greeted_ && greet_by_ <= now) {
+    end();
+    return;
+  }
+  read_messages();
+  if (!ended_) {
+    update_interest();
+  }
+}
+
+void ClientSession::on_ready(EventLoop::Ready ready) {
+  if (ready.readable && !must_wait()) {
+    const Result<bool> more = stream_.receive();
+    read_messages();
+    if (!ended_ && (!more.ok() || !more.value())) {
+      end();
+    }
+  }
+  if (!ended_) {
+    update_interest();
+  }
+}
+
+bool ClientSession::must_wait() const {
+  return !stream_.wants_output() ||
+         std::any_of(pushes_.begin(), pushes_.end(),
+                     [&](const auto& entry) { return !services_.pushes.wants_data(entry.second); });
+}
+
+void ClientSession::read_messages() {
+  while (!ended_ && !failed_ && !must_wait()) {
+    const Result<std::optional<Message>> message = stream_.next();
+    if (!message.ok()) {
+      fail(message.error());
+      return;
+    }
+    if (!message.value().has_value()) {
+      return;
+    }
+    on_message(*message.value());
+  }
+}
+
+void ClientSession::update_interest() {
+  if (const Result<void> flushed = stream_.flush(); !flushed.ok()) {
+    end();
+    return;
+  }
+  if (failed_ && !stream_.has_output()) {
+    end();
+    return;
+  }
+  const bool read = !failed_ && !must_wait();
+  const Interest interest = stream_.has_output() ? (read ? Interest::kReadWrite : Interest::kWrite)
+                                                 : (read ? Interest::kRead : Interest::kNone);
+  if (!services_.loop.change(socket_.get(), interest).ok()) {
+    end();
+  }
+}
+
+void ClientSession::on_message(const Message& message) {
+  if (const auto* hello = std::get_if<Hello>(&message); hello != nullptr && !greeted_) {
+    on(*hello);
+  } else if (!greeted_) {
+    fail(Error{Errc::kProtocol, "the first message was not Hello", ""});
+  } else if (const auto* put = std::get_if<Put>(&message)) {
+    on(*put);
+  } else if (const auto* data = std::get_if<Data>(&message)) {
+    on(*data);
+  } else if (const auto* put_end = std::get_if<PutEnd>(&message)) {
+    on(*put_end);
+  } else if (const auto* fetch = std::get_if<Fetch>(&message)) {
+    on(*fetch);
+  } else if (const auto* query = std::get_if<StatusQuery>(&message)) {
+    on(*query);
+  } else {
+    fail(Error{Errc::kProtocol, "a message that a client may not send", ""});
+  }
+}
+
+void ClientSession::on(const Hello& hello) {
+  if (const auto version = check_hello(mine_, hello); !version.ok()) {
+    fail(version.error());
+    return;
+  }
+  greeted_ = true;
+  send(mine_);
+}
+
+void ClientSession::on(const Put& put) {
+  if (pushes_.contains(put.id) || pushes_.size() >= kOpenPutsMax) {
+    fail(Error{Errc::kProtocol, "too many files at once, or an id that is in use", ""});
+    return;
+  }
+  const std::uint64_t id = put.id;
+  pushes_.emplace(id, 0);
+  const PushId push = services_.pushes.begin(
+      put, [weak = weak_from_this(), id](const Result<std::string>& verdict) {
+        if (const auto session = weak.lock(); session && !session->ended_) {
+          session->pushes_.erase(id);
+          Done done{id, PutOutcome::kStored, {}, {}};
+          if (!verdict.ok()) {
+            done.error = verdict.error();
+          } else if (!verdict.value().empty()) {
+            done.warning = verdict.value();
+          }
+          session->send(done);
+        }
+      });
+  if (const auto open = pushes_.find(id); open != pushes_.end()) {
+    open->second = push;
+  }
+}
+
+// Data for an id that was answered already is ignored: the client may not have seen it yet.
+void ClientSession::on(const Data& data) {
+  if (const auto found = pushes_.find(data.id); found != pushes_.end()) {
+    services_.pushes.data(found->second, data.bytes);
+  }
+}
+
+void ClientSession::on(const PutEnd& put_end) {
+  if (const auto found = pushes_.find(put_end.id); found != pushes_.end()) {
+    services_.pushes.end(found->second, put_end.file_crc32);
+  }
+}
+
+void ClientSession::on(const Fetch& fetch) {
+  services_.fetches.fetch(
+      fetch.name, std::chrono::milliseconds(fetch.wait_ms),
+      [weak = weak_from_this(), id = fetch.id](const FetchEnded& ended) {
+        if (const auto session = weak.lock(); session && !session->ended_) {
+          session->send(FetchResult{id, ended.verdict, ended.message, ended.hint});
+        }
+      });
+}
+
+void ClientSession::on(const StatusQuery& query) {
+  services_.status([weak = weak_from_this(), id = query.id](const std::string& json) {
+    const auto session = weak.lock();
+    if (!session || session->ended_) {
+      return;
+    }
+    for (std::size_t at = 0; at < json.size(); at += kStatusPieceBytes) {
+      const ByteView piece = as_bytes(std::string_view(json).substr(at, kStatusPieceBytes));
+      session->send(StatusReport{id, at + kStatusPieceBytes < json.size(),
+                                 Bytes(piece.begin(), piece.end())});
+    }
+  });
+}
+
+void ClientSession::send(const Message& message) {
+  stream_.send(message);
+  update_interest();
+}
+
+void ClientSession::fail(const Error& error) {
+  failed_ = true;
+  stream_.send(Failure{error});
+}
+
+}  // namespace pgwalship

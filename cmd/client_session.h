@@ -1,0 +1,68 @@
+// The daemon's side of one client on the unix socket: messages in, calls of the services, answers
+// out. What breaks the protocol ends this session and nothing else. Loop thread only.
+#pragma once
+
+#include "archiver/push_service.h"
+#include "restorer/fetch_service.h"
+#include "transport/local_socket.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace pgwalship {
+
+class ClientSession : public std::enable_shared_from_this<ClientSession> {
+ public:
+  struct Services {
+    EventLoop& loop;
+    PushService& pushes;
+    FetchService& fetches;
+    // Gives the JSON of `pgwalship status` to the handler, from a later turn of the loop.
+    std::function<void(std::function<void(std::string)>)> status;
+  };
+
+  // Held by shared_ptr because answers may come after the client has gone: they find a weak_ptr.
+  static Result<std::shared_ptr<ClientSession>> start(Fd socket, Hello mine, Services& services);
+  ~ClientSession();
+  ClientSession(const ClientSession&) = delete;
+  ClientSession& operator=(const ClientSession&) = delete;
+
+  // True when it is over and may be dropped.
+  bool ended() const { return ended_; }
+  // Goes on with a client that had to wait for the disk; ends one that never greeted.
+  void tick(TimePoint now);
+  // When it must be ticked for its own sake.
+  TimePoint next_wakeup() const { return greeted_ || ended_ ? kNever : greet_by_; }
+
+ private:
+  ClientSession(Fd socket, Hello mine, Services& services);
+
+  void on_ready(EventLoop::Ready ready);
+  void read_messages();
+  void on_message(const Message& message);
+  void on(const Hello& hello);
+  void on(const Put& put);
+  void on(const Data& data);
+  void on(const PutEnd& end);
+  void on(const Fetch& fetch);
+  void on(const StatusQuery& query);
+  void send(const Message& message);
+  void fail(const Error& error);
+  void update_interest();
+  bool must_wait() const;
+  void end();
+
+  Fd socket_;
+  Hello mine_;
+  Services& services_;
+  MessageStream stream_;
+  TimePoint greet_by_;
+  bool greeted_ = false;
+  bool failed_ = false;  // a Failure is on its way out: the session ends when it has gone
+  bool ended_ = false;
+  std::map<std::uint64_t, PushId> pushes_;  // by the client's id
+};
+
+}  // namespace pgwalship

@@ -1,0 +1,281 @@
+#include "cmd/daemon.h"
+
+#include "archiver/push_service.h"
+#include "archiver/status_report.h"
+#include "base/event_loop.h"
+#include "base/posix_file_system.h"
+#include "base/worker.h"
+#include "cmd/client_session.h"
+#include "restorer/fetch_service.h"
+#include "transport/link_set.h"
+#include "transport/local_socket.h"
+#include "transport/ssh_link.h"
+#include "wal/archive_store.h"
+
+#include <csignal>
+#include <random>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+namespace pgwalship {
+
+namespace {
+
+// Jobs that may wait for a disk: a push is at most kQueuedBytesMax of 64 KiB pieces, and a pull of
+// the largest segment comes faster than it is written.
+constexpr std::size_t kJobsMax = 4096;
+constexpr std::size_t kClientsMax = 256;
+// Longer than a push that is nearly done, shorter than any service manager waits.
+constexpr std::chrono::seconds kDrainTime{10};
+
+std::uint64_t seed_from_system() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32U) | device();
+}
+
+Result<Fd> block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    sigaddset(&set, signal);
+  }
+  if (pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) {
+    return errno_error("block signals", errno);
+  }
+  Fd fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd.valid()) {
+    return errno_error("signalfd", errno);
+  }
+  return fd;
+}
+
+NodeList nodes_of(const Config& config) {
+  if (config.nodes.size() > 0) {
+    return config.nodes;
+  }
+  return NodeList{{Node{config.node_name, "", "", 0}}, 0};
+}
+
+Hello hello_of(const Config& config, Role role, std::uint64_t system_id) {
+  Hello hello;
+  hello.role = role;
+  hello.software = "pgwalship " PGWALSHIP_VERSION;
+  hello.cluster = config.cluster.name;
+  hello.node = config.node_name;
+  hello.system_id = system_id;
+  hello.config_digest = config_digest(config);
+  hello.compression_level = static_cast<std::uint8_t>(config.archive.compression_level);
+  return hello;
+}
+
+SshLink::Options link_options(const Config& config, const Node& node, std::uint64_t system_id,
+                              std::uint64_t seed) {
+  SshLink::Options options;
+  options.session.host = node.address;
+  options.session.port = node.port;
+  options.session.user = config.ssh.user;
+  options.session.identity = config.ssh.identity;
+  options.session.known_hosts = config.ssh.known_hosts;
+  options.session.ciphers = config.ssh.ciphers;
+  options.session.connect_timeout = config.ssh.connect_timeout;
+  options.session.command = "pgwalship receive";
+  options.mine = hello_of(config, Role::kDaemon, system_id);
+  options.peer = node.name;
+  options.keepalive = config.ssh.keepalive;
+  options.seed = seed;
+  return options;
+}
+
+PushService::Options push_options(const Config& config, const NodeList& nodes) {
+  PushService::Options options;
+  options.shipper.nodes = nodes;
+  options.shipper.quorum = config.quorum;
+  options.shipper.on_quorum_loss = config.cluster.on_quorum_loss;
+  options.shipper.pg_wal_minimum_free = config.postgres.pg_wal_minimum_free_bytes;
+  options.push_timeout = config.cluster.push_timeout;
+  if (config.cluster.on_quorum_loss == OnQuorumLoss::kLocal) {
+    options.pg_wal = config.postgres.data_directory + "/pg_wal";
+  }
+  return options;
+}
+
+}  // namespace
+
+struct Daemon::Parts {
+  Parts(const Config& c, const Clock& k, Log& l, Fd signal_fd,
+        std::unique_ptr<EventLoop> event_loop, std::unique_ptr<LocalListener> local_listener)
+      : config(c),
+        log(l),
+        clock(k),
+        nodes(nodes_of(c)),
+        signals(std::move(signal_fd)),
+        loop(std::move(event_loop)),
+        listener(std::move(local_listener)),
+        store(file_system, {c.archive.directory, c.archive.minimum_free_bytes, seed_from_system()}),
+        links(*loop),
+        pushes(push_options(c, nodes), {*loop, *disk, *scans, links, file_system, store, l}),
+        fetches({nodes, c.quorum, c.cluster.on_quorum_loss},
+                {*loop, *disk, *scans, links, store, l}),
+        services{*loop, pushes, fetches,
+                 [this](std::function<void(std::string)> handler) { status(std::move(handler)); }} {
+  }
+
+  // The workers go first: their jobs use the services. The rest goes in reverse order.
+  ~Parts() {
+    disk.reset();
+    scans.reset();
+  }
+
+  Result<void> connect();
+  void accept_client();
+  void on_signal();
+  void reload();
+  void begin_drain(int signal);
+  TimePoint turn(TimePoint now);
+  void status(std::function<void(std::string)> handler);
+
+  Config config;
+  Log& log;
+  const Clock& clock;
+  NodeList nodes;
+  Fd signals;
+  std::unique_ptr<EventLoop> loop;
+  std::unique_ptr<LocalListener> listener;
+  PosixFileSystem file_system;
+  ArchiveStore store;
+  LinkSet links;
+  std::unique_ptr<Worker> disk = std::make_unique<Worker>(kJobsMax);
+  std::unique_ptr<Worker> scans = std::make_unique<Worker>(kJobsMax);
+  PushService pushes;
+  FetchService fetches;
+  ClientSession::Services services;
+  std::vector<std::shared_ptr<ClientSession>> clients;
+  std::uint64_t system_id = 0;
+  std::optional<TimePoint> drain_by;
+};
+
+Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const Clock& clock, Log& log) {
+  TRY(check_files(config));
+  TRY_ASSIGN(Fd signals, block_signals());
+  TRY_ASSIGN(auto loop, EventLoop::create(clock));
+  TRY_ASSIGN(auto listener, LocalListener::listen(config.daemon.socket));
+  auto parts = std::make_unique<Parts>(config, clock, log, std::move(signals), std::move(loop),
+                                       std::move(listener));
+  TRY(parts->store.prepare());
+  TRY_ASSIGN(parts->system_id, parts->store.system_id());
+  TRY(parts->connect());
+  log.info("pgwalshipd " PGWALSHIP_VERSION " started: node " + config.node_name + ", archive '" +
+           config.archive.directory + "', quorum " + config.quorum.text() + ", socket '" +
+           config.daemon.socket + "'");
+  return std::unique_ptr<Daemon>(new Daemon(std::move(parts)));
+}
+
+Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Daemon::~Daemon() = default;
+
+Result<void> Daemon::run() {
+  TRY(parts_->loop->run());
+  parts_->log.info("pgwalshipd stopped");
+  return {};
+}
+
+Result<void> Daemon::Parts::connect() {
+  TRY(loop->watch(signals.get(), Interest::kRead, [this](EventLoop::Ready) { on_signal(); }));
+  TRY(loop->watch(listener->fd(), Interest::kRead, [this](EventLoop::Ready) { accept_client(); }));
+  TRY(loop->watch(disk->event_fd(), Interest::kRead, [this](EventLoop::Ready) { disk->drain(); }));
+  TRY(loop->watch(scans->event_fd(), Interest::kRead,
+                  [this](EventLoop::Ready) { scans->drain(); }));
+  Random random(seed_from_system());
+  for (NodeId id = 0; id < nodes.size(); ++id) {
+    if (id != nodes.self) {
+      TRY(links.add(id, std::make_unique<SshLink>(
+                            clock, link_options(config, nodes.at(id), system_id, random.next()))));
+    }
+  }
+  loop->on_turn([this](TimePoint now) { return turn(now); });
+  return {};
+}
+
+void Daemon::Parts::accept_client() {
+  Result<std::optional<Fd>> accepted = listener->accept();
+  if (!accepted.ok()) {
+    log.warning(accepted.error().text());
+    return;
+  }
+  if (!accepted.value().has_value() || clients.size() >= kClientsMax) {
+    return;  // the connection is closed: its client tries again
+  }
+  auto session = ClientSession::start(
+      std::move(*accepted.value()), hello_of(config, Role::kAnsweringDaemon, system_id), services);
+  if (session.ok()) {
+    clients.push_back(std::move(session).value());
+  } else {
+    log.warning(session.error().text());
+  }
+}
+
+TimePoint Daemon::Parts::turn(TimePoint now) {
+  TimePoint next = std::min(pushes.tick(now), fetches.tick(now));
+  // By index: a client's reply may end another client.
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    clients[i]->tick(now);
+    next = std::min(next, clients[i]->next_wakeup());
+  }
+  std::erase_if(clients, [](const auto& client) { return client->ended(); });
+  if (drain_by.has_value()) {
+    if (pushes.shipper().open_pushes() == 0 || now >= *drain_by) {
+      loop->stop();
+    }
+    next = std::min(next, *drain_by);
+  }
+  return next;
+}
+
+void Daemon::Parts::on_signal() {
+  signalfd_siginfo info{};
+  while (read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    if (static_cast<int>(info.ssi_signo) == SIGHUP) {
+      reload();
+    } else {
+      begin_drain(static_cast<int>(info.ssi_signo));
+    }
+  }
+}
+
+void Daemon::Parts::reload() {
+  const Result<Config> fresh = load_config(config.path);
+  if (!fresh.ok()) {
+    log.error("reload: the old configuration stays: " + fresh.error().text());
+    return;
+  }
+  log.set_level(fresh.value().daemon.log_level);
+  log.info("reload: log-level taken over; everything else needs a restart");
+}
+
+void Daemon::Parts::begin_drain(int signal) {
+  if (drain_by.has_value()) {
+    return;
+  }
+  log.info(std::string("stopping on ") + (signal == SIGINT ? "SIGINT" : "SIGTERM") + ": " +
+           std::to_string(pushes.shipper().open_pushes()) + " pushes to answer first");
+  drain_by = loop->now() + kDrainTime;
+  loop->unwatch(listener->fd());
+}
+
+void Daemon::Parts::status(std::function<void(std::string)> handler) {
+  const bool posted = scans->post([this, handler]() -> Worker::Completion {
+    auto facts = std::make_shared<DiskFacts>(
+        read_disk_facts(file_system, store, config.postgres.data_directory));
+    return [this, handler, facts] {
+      handler(status_json(StatusInputs{
+          nodes, config.cluster.name, config.archive.directory, config.quorum.text(),
+          config_digest(config), pushes.shipper(), pushes.totals(), links, *facts, loop->now()}));
+    };
+  });
+  if (!posted) {
+    log.warning("status: the disk is too slow, its queue is full");
+  }
+}
+
+}  // namespace pgwalship
