@@ -150,6 +150,8 @@ void EventLoop::dispatch(std::uint64_t serial, std::uint32_t bits) {
 
 TimePoint EventLoop::run_hooks() {
   TimePoint next = kNever;
+  // A hook that adds a hook invalidates iterators.
+  // NOLINTNEXTLINE(modernize-loop-convert)
   for (std::size_t i = 0; i < hooks_.size(); ++i) {
     next = std::min(next, hooks_[i](now_));
   }
