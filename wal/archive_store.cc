@@ -354,6 +354,21 @@ Result<FileFacts> ArchiveStore::verify(const WalName& name) const {
   return read_raw(name, [](ByteView) { return Result<void>(); });
 }
 
+Result<void> ArchiveStore::confirm(const WalName& name, const Sha256& content) {
+  TRY_ASSIGN(const FileFacts present, verify(name));
+  if (present.sha256 != content) {
+    return Error{Errc::kConflict,
+                 "'" + layout_.file(name) + "' has SHA-256 " + present.sha256.hex() + ", not " +
+                     content.hex(),
+                 ""};
+  }
+  TRY_ASSIGN(const std::optional<PutOutcome> persisted, persist_stored(name));
+  if (!persisted) {
+    return Error{Errc::kNotFound, "'" + layout_.file(name) + "' could not be made durable", ""};
+  }
+  return {};
+}
+
 Result<FileFacts> ArchiveStore::read_raw(const WalName& name, const RawSink& sink) const {
   TRY_ASSIGN(const std::unique_ptr<File> file, file_system_.open(layout_.file(name)));
   Result<FileFacts> facts = read_archive_file(*file, name, sink);
