@@ -40,6 +40,8 @@ class LocalListener {
 // kOutputMax, above which wants_output() is false: back-pressure for whoever produces.
 class MessageStream {
  public:
+  static constexpr std::size_t kOutputMax = std::size_t{1} << 20;
+
   // For a socket, both descriptors are the same. Borrowed.
   MessageStream(int in, int out) : in_(in), out_(out) {}
 
@@ -72,18 +74,23 @@ class DaemonClient {
 
   const Hello& theirs() const { return theirs_; }
   Result<void> send(const Message& message, TimePoint deadline);
-  // kTimeout; kRetry when the daemon went away; a Failure from it becomes its Error.
+  // kTimeout; kRetry when the daemon went away; a Failure from it becomes its Error. When send()
+  // fails, answers that came before may still be received.
   Result<Message> receive(TimePoint deadline);
   // True when a message waits, without blocking: a verdict that came early.
   Result<bool> has_message();
 
  private:
   DaemonClient(const Clock& clock, Fd socket) : clock_(clock), socket_(std::move(socket)) {}
+  Result<void> greet(const Hello& mine, TimePoint deadline);
   Result<void> wait(short events, TimePoint deadline);
+  Result<void> decode_what_came();
+  Error reason_of_end();
 
   const Clock& clock_;
   Fd socket_;
   FrameDecoder decoder_;
+  std::deque<Message> ready_;
   Hello theirs_;
 };
 

@@ -12,14 +12,16 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace pgwalship {
 
 class Receiver {
  public:
-  // `mine` is sent as the answer to the sender's Hello; its system_id and reconciled are read from
-  // the store. `from` is the node that the key of this connection belongs to (--from); a Hello that
-  // claims another name is refused.
+  // `mine` is sent as the answer to the sender's Hello; its role is set here, its system_id and
+  // reconciled are read from the store. `from` is the node that the key of this connection belongs
+  // to (--from); a Hello that claims another name is refused.
   Receiver(ArchiveStore& store, Hello mine, std::string from);
   Receiver(const Receiver&) = delete;
   Receiver& operator=(const Receiver&) = delete;
@@ -41,16 +43,35 @@ class Receiver {
   struct Incoming;
   struct Outgoing;
 
+  void on_hello(const Hello& theirs);
+  void on_put(Put put);
+  void on_data(const Data& data);
+  void on_put_end(const PutEnd& end);
+  void on_stat(const Stat& stat);
+  void on_get(Get get);
+  void on_list(const List& list);
+  void on_reconciled(const Reconciled& reconciled);
+
+  bool take_new_id(std::uint64_t id);
+  bool holds_already(const Put& put);
+  Result<ArchiveFile> open(const WalName& name) const;
+  void finish(Incoming& incoming, const Result<PutOutcome>& outcome);
+  void refuse(std::uint64_t id, Error error);
+  static Error too_large(const Put& put);
+  static Message next_piece(Outgoing& outgoing);
   void fail(Error error);
+  void end();
 
   ArchiveStore& store_;
   Hello mine_;
-  const std::string from_;
+  const std::string from_;  // constant after construction
   bool greeted_ = false;
   bool ended_ = false;
   std::deque<Message> outbox_;
   std::map<std::uint64_t, std::unique_ptr<Incoming>> incoming_;
   std::deque<std::unique_ptr<Outgoing>> outgoing_;
+  // From the first page of a listing to its last, so that paging does not read the directory again.
+  std::optional<std::vector<WalName>> listing_;
 };
 
 }  // namespace pgwalship

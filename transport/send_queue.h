@@ -13,13 +13,15 @@ class SendQueue {
  public:
   void add(Message message);
   void add(OutgoingFile file);
-  // The answerer has already answered for this file: the rest of it need not be sent.
+  // The answerer has already answered for this file: what remains of it is not sent, but for the
+  // PutEnd that closes an announced Put.
   void drop_file(std::uint64_t id);
   void clear();
   bool empty() const;
 
-  // Appends the next frame to `out`. A file that cannot be read is dropped with kIo: its id is in
-  // the error's place so that the caller can report it as Done.
+  // Appends the next frame to `out`. A file that cannot be read is dropped with kIo, which the
+  // caller reports as Done for `id`; the frame is then a PutEnd with a wrong checksum, for which
+  // the answerer sends a Done of its own.
   struct Unreadable {
     std::uint64_t id;
     Error error;
@@ -33,6 +35,8 @@ class SendQueue {
     std::uint32_t crc32 = 0;
     bool announced = false;
   };
+
+  static Result<Bytes> read_piece(const Sending& sending);
 
   std::deque<Message> messages_;
   std::deque<Sending> fresh_;
