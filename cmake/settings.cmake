@@ -18,6 +18,8 @@ add_library(pgwalship_warnings INTERFACE)
 target_compile_options(pgwalship_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast
   -Wswitch-enum -Wimplicit-fallthrough
+  # GCC 12 finds the inactive alternatives of a std::variant "uninitialised" when it optimises.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
   $<$<BOOL:${PGWALSHIP_WERROR}>:-Werror>)
 
 # pgwalship_library(NAME sources...): one static library of one floor.
