@@ -314,6 +314,17 @@ TEST_F(DurableOrder, H4AnIdenticalCopyThatCannotBeSyncedIsReplaced) {
   EXPECT_EQ(store_.quarantined().value().size(), 1U);
 }
 
+TEST_F(DurableOrder, H4ConfirmingSyncsOrRefuses) {
+  const Sha256 content = sha256(build_history(2, 1));
+  write_unsynced(disk_, path_, history_file(1));
+  ASSERT_TRUE(store_.confirm(history(), content).ok());
+  EXPECT_TRUE(disk_.is_durable(path_));
+  disk_.fail({.operation = Operation::kSync});
+  EXPECT_EQ(store_.confirm(history(), content).error().code, Errc::kNotFound);
+  EXPECT_EQ(store_.confirm(history(), content).error().code, Errc::kNotFound);
+  EXPECT_EQ(store_.quarantined().value().size(), 1U);
+}
+
 TEST_F(DurableOrder, AFailedSyncIsNeverRepeatedOnTheSameFile) {
   disk_.fail({.operation = Operation::kSync});
   EXPECT_EQ(put_and_log(1),

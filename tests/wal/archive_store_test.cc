@@ -1,89 +1,17 @@
-#include "wal/archive_store.h"
-
-#include "base/posix_file_system.h"
-#include "tests/support/segment_builder.h"
-#include "tests/support/temp_dir.h"
+#include "tests/wal/archive_store_fixture.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iterator>
-#include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace pgwalship {
 namespace {
 
 namespace fs = std::filesystem;
-
-ArchiveStore::Expected announced(ByteView file) {
-  return {.file_bytes = file.size(), .file_crc32 = crc32(0, file)};
-}
-
-Result<PutOutcome> put_announced(ArchiveStore& store, const WalName& name, ByteView file,
-                                 const ArchiveStore::Expected& expected) {
-  TRY_ASSIGN(const auto staged, store.stage(name));
-  TRY(staged->append(file.first(file.size() / 2)));
-  TRY(staged->append(file.subspan(file.size() / 2)));
-  return store.commit(*staged, expected);
-}
-
-Result<PutOutcome> put(ArchiveStore& store, const WalName& name, ByteView file) {
-  return put_announced(store, name, file, announced(file));
-}
-
-class ArchiveStoreTest : public testing::Test {
- protected:
-  void SetUp() override { ASSERT_TRUE(store_.prepare().ok()); }
-
-  std::string archive_path(const std::string& file) const { return dir_.file("archive/" + file); }
-  std::string path(const WalName& name) const { return archive_path(name.text() + ".gz"); }
-
-  static Bytes read(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    const std::string text(std::istreambuf_iterator<char>(in), {});
-    const ByteView view = as_bytes(text);
-    return Bytes(view.begin(), view.end());
-  }
-  static void write(const std::string& path, ByteView content) {
-    std::ofstream(path, std::ios::binary) << as_text(content);
-  }
-
-  std::vector<std::string> files_in(const std::string& directory) const {
-    std::vector<std::string> files;
-    for (const auto& entry : fs::directory_iterator(archive_path(directory))) {
-      files.push_back(entry.path().filename());
-    }
-    std::sort(files.begin(), files.end());
-    return files;
-  }
-  void expect_nothing_staged() const {
-    EXPECT_EQ(files_in(".pgwalship/tmp"), std::vector<std::string>{});
-  }
-  std::string expect_error(const Result<PutOutcome>& result, Errc code) const {
-    EXPECT_FALSE(result.ok());
-    if (result.ok()) {
-      return "";
-    }
-    EXPECT_EQ(result.error().code, code) << result.error().message;
-    expect_nothing_staged();
-    return result.error().text();
-  }
-
-  TempDir dir_;
-  PosixFileSystem file_system_;
-  ArchiveStore store_{file_system_, {.directory = dir_.file("archive"), .seed = 1}};
-  SegmentSpec spec_;
-  WalName name_ = name_of(spec_);
-  Bytes raw_ = build_segment(spec_);
-  Bytes file_ = build_archive_file(name_, raw_);
-};
 
 TEST_F(ArchiveStoreTest, StoresWhatItWasGiven) {
   EXPECT_EQ(put(store_, name_, file_).value(), PutOutcome::kStored);
@@ -428,88 +356,16 @@ TEST_F(ArchiveStoreTest, H42RemembersThatItWasReconciled) {
   expect_nothing_staged();
 }
 
-// Every file is put by a thread of its own, all at once.
-std::vector<Result<PutOutcome>> race(std::vector<std::unique_ptr<ArchiveStore>>& stores,
-                                     const WalName& name, const std::vector<Bytes>& files) {
-  std::vector<Result<PutOutcome>> results(files.size(), Error{});
-  std::atomic<std::size_t> ready = 0;
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    threads.emplace_back([&, i] {
-      ++ready;
-      while (ready < files.size()) {
-        std::this_thread::yield();
-      }
-      results[i] = put(*stores[i % stores.size()], name, files[i]);
-    });
-  }
-  for (std::thread& thread : threads) {
-    thread.join();
-  }
-  return results;
-}
-
-class ArchiveStoreRace : public ArchiveStoreTest {
- protected:
-  std::vector<std::unique_ptr<ArchiveStore>> two_stores() {
-    std::vector<std::unique_ptr<ArchiveStore>> stores;
-    for (std::uint64_t seed : {10U, 11U}) {
-      stores.push_back(std::make_unique<ArchiveStore>(
-          file_system_, ArchiveStore::Options{.directory = store_.directory(), .seed = seed}));
-    }
-    return stores;
-  }
-};
-
-TEST_F(ArchiveStoreRace, H7OneContentWinsAndTheOtherIsAConflict) {
-  auto stores = two_stores();
-  for (std::uint64_t round = 0; round < 10; ++round) {
-    const SegmentSpec a{.lsn = (round + 1) << 24, .seed = 1};
-    const SegmentSpec b{.lsn = a.lsn, .seed = 2};
-    const WalName name = name_of(a);
-    const Bytes file_a = build_archive_file(name, build_segment(a));
-    const Bytes file_b = build_archive_file(name, build_segment(b));
-    const auto results = race(stores, name, {file_a, file_b, file_a, file_b});
-    const Bytes winner = read(path(name));
-    EXPECT_TRUE(winner == file_a || winner == file_b);
-    int stored = 0;
-    for (std::size_t i = 0; i < results.size(); ++i) {
-      const bool won = winner == (i % 2 == 0 ? file_a : file_b);
-      EXPECT_EQ(results[i].ok(), won);
-      EXPECT_TRUE(won || results[i].error().code == Errc::kConflict);
-      stored += results[i].ok() && results[i].value() == PutOutcome::kStored ? 1 : 0;
-    }
-    EXPECT_EQ(stored, 1);
-    expect_nothing_staged();
-  }
-  EXPECT_EQ(store_.quarantined().value().size(), 10U);
-}
-
-TEST_F(ArchiveStoreRace, H21TheSameContentFromEverywhereIsSuccess) {
-  auto stores = two_stores();
-  const auto results = race(stores, name_, std::vector<Bytes>(6, file_));
-  EXPECT_EQ(std::count_if(results.begin(), results.end(),
-                          [](const auto& result) { return result.value() == PutOutcome::kStored; }),
-            1);
-  EXPECT_TRUE(store_.quarantined().value().empty());
-}
-
-TEST_F(ArchiveStoreRace, ReplacingACorruptCopyNeverLosesAGoodOne) {
-  auto stores = two_stores();
-  for (int round = 0; round < 10; ++round) {
-    fs::remove(path(name_));
-    write(path(name_), as_bytes("corrupt"));
-    const auto results = race(stores, name_, std::vector<Bytes>(4, file_));
-    int succeeded = 0;
-    for (const auto& result : results) {
-      EXPECT_TRUE(result.ok() || result.error().code == Errc::kRetry) << result.error().message;
-      succeeded += result.ok() ? 1 : 0;
-    }
-    EXPECT_GE(succeeded, 1);
-    EXPECT_EQ(read(path(name_)), file_);
-    EXPECT_EQ(store_.quarantined().value().size(), static_cast<std::size_t>(round) + 1);
-    expect_nothing_staged();
-  }
+TEST_F(ArchiveStoreTest, ConfirmsExactlyTheContentThatIsThere) {
+  EXPECT_EQ(store_.confirm(name_, sha256(raw_)).error().code, Errc::kNotFound);
+  ASSERT_TRUE(put(store_, name_, file_).ok());
+  EXPECT_TRUE(store_.confirm(name_, sha256(raw_)).ok());
+  EXPECT_EQ(store_.confirm(name_, sha256({})).error().code, Errc::kConflict);
+  Bytes damaged = file_;
+  damaged[file_.size() / 2] ^= std::byte{1};
+  fs::remove(path(name_));
+  write(path(name_), damaged);
+  EXPECT_EQ(store_.confirm(name_, sha256(raw_)).error().code, Errc::kCorrupt);
 }
 
 }  // namespace
