@@ -92,6 +92,10 @@ void Shipper::on(const LocalStored& event, TimePoint now) {
         enqueue_fresh(id, event.push, now);
       }
     }
+    for (Peer& peer : peers_) {
+      const bool is_new = event.result.value() == PutOutcome::kStored;
+      peer.view.backlog += peer.view.state == PeerState::kDown && is_new ? 1 : 0;
+    }
     return;
   }
   drop_queued(event.push);
@@ -106,6 +110,7 @@ void Shipper::on(const PeerGreeted& event, TimePoint now) {
   peer.view.reconciled = event.reconciled;
   peer.view.last_error.clear();
   peer.retry_delay = kRetryMin;
+  peer.in_trouble = false;
   report(Gravity::kInfo, "peer " + name_of(event.peer) + ": connected");
   start_compare(event.peer, now);
   for (const auto& [id, push] : pushes_) {
@@ -117,6 +122,10 @@ void Shipper::on(const PeerLost& event, TimePoint now) {
   Peer& peer = peers_.at(event.peer);
   const bool was_up = peer.view.state != PeerState::kDown;
   peer.view.last_error = event.reason;
+  if (was_up) {
+    peer.view.backlog = known_backlog(peer);
+  }
+  peer.view.in_flight = 0;
   peer.fresh.clear();
   peer.missing.clear();
   peer.in_flight.clear();
@@ -172,29 +181,33 @@ void Shipper::on(const Compared& event, TimePoint now) {
     fall_behind(event.peer, now);
     return;
   }
-  std::set<std::string> on_the_way;
-  for (const Item& item : peer.fresh) {
-    on_the_way.insert(item.name.text());
-  }
-  for (const auto& [id, item] : peer.in_flight) {
-    on_the_way.insert(item.name.text());
-  }
-  peer.missing.clear();
-  for (WalName& name : names_missing_from(event.theirs.value(), event.mine.value())) {
-    if (!on_the_way.contains(name.text())) {
-      peer.missing.push_back(std::move(name));
-    }
-  }
-  if (!peer.missing.empty()) {
-    become(event.peer, PeerState::kCatchingUp, now);
-    report(Gravity::kInfo, "peer " + name_of(event.peer) + ": catching up, " +
-                               std::to_string(peer.missing.size()) + " files");
-  }
   // What a client waits for does not wait behind the catch-up.
+  peer.missing.clear();
   for (const auto& [id, push] : pushes_) {
     if (!push.replied && push.peers[event.peer] == Holding::kUnknown) {
       enqueue_fresh(event.peer, id, now);
     }
+  }
+  std::map<std::string, Item*> on_the_way;
+  for (Item& item : peer.fresh) {
+    on_the_way.emplace(item.name.text(), &item);
+  }
+  for (auto& [id, item] : peer.in_flight) {
+    on_the_way.emplace(item.name.text(), &item);
+  }
+  for (WalName& name : names_missing_from(event.theirs.value(), event.mine.value())) {
+    if (const auto item = on_the_way.find(name.text()); item != on_the_way.end()) {
+      item->second->owed = true;
+    } else {
+      peer.missing.push_back(std::move(name));
+    }
+  }
+  if (!peer.missing.empty() || (peer.view.state != PeerState::kCurrent && owes(peer))) {
+    become(event.peer, PeerState::kCatchingUp, now);
+  }
+  if (!peer.missing.empty() && !peer.in_trouble) {
+    report(Gravity::kInfo, "peer " + name_of(event.peer) + ": catching up, " +
+                               std::to_string(peer.missing.size()) + " files");
   }
   fill(event.peer);
   settle(event.peer, now);
@@ -207,6 +220,9 @@ void Shipper::on(const ReconciledAnswered& event, TimePoint now) {
   }
   if (event.result.ok()) {
     peer.view.reconciled = true;
+    if (peer.view.state == PeerState::kCurrent) {
+      peer.view.last_error.clear();
+    }
     peer.compare_at = now + kCompareInterval;
     report(Gravity::kInfo, "peer " + name_of(event.peer) + ": complete, counts from now on");
   } else {
@@ -246,9 +262,26 @@ void Shipper::mark(NodeId peer, const Item& item, Holding holding, const Error* 
   }
 }
 
+// Unless another open push of the same content still wants it sent.
 void Shipper::drop_queued(PushId id) {
-  for (Peer& peer : peers_) {
-    std::erase_if(peer.fresh, [&](const Item& item) { return item.push == id; });
+  const Push& dropped = pushes_.at(id);
+  const auto twin = std::find_if(pushes_.begin(), pushes_.end(), [&](const auto& entry) {
+    const Push& push = entry.second;
+    return entry.first != id && push.name == dropped.name && push.sha256 == dropped.sha256 &&
+           !(push.local.has_value() && !push.local->ok());
+  });
+  for (NodeId peer = 0; peer < peers_.size(); ++peer) {
+    std::deque<Item>& fresh = peers_[peer].fresh;
+    if (twin == pushes_.end()) {
+      std::erase_if(fresh, [&](const Item& item) { return item.push == id; });
+    } else {
+      for (Item& item : fresh) {
+        item.push = item.push == id ? twin->first : item.push;
+      }
+    }
+    if (peers_[peer].view.state != PeerState::kDown) {
+      fill(peer);
+    }
   }
 }
 

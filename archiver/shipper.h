@@ -23,7 +23,6 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -146,8 +145,7 @@ class Shipper {
   explicit Shipper(Options options);
 
   ShipperActions step(const ShipperEvent& event, TimePoint now);
-  // When it wants a Tick at the latest.
-  TimePoint next_wakeup() const;
+  TimePoint next_wakeup() const;  // when it wants a Tick at the latest
 
   // For status ---------------------------------------------------------------------------------
   struct PeerView {
@@ -156,7 +154,7 @@ class Shipper {
     TimePoint since{};        // of the state
     std::string last_error;   // of the link or of a file; empty when all is well
     std::size_t in_flight = 0;
-    std::size_t backlog = 0;  // known files it still lacks, those in flight included
+    std::size_t backlog = 0;  // known files it lacks, in flight included; grows while it is down
     std::uint64_t files_sent = 0;
   };
   struct ConflictView {
@@ -177,14 +175,16 @@ class Shipper {
     std::optional<PushId> push;    // whose staged file may serve as the source
     std::optional<Sha256> sha256;  // of the push; unknown for catch-up
     bool fresh = false;
+    bool owed = false;  // found missing by comparing: the peer is not current without it
   };
   struct Peer {
     PeerView view;
     std::deque<Item> fresh;
     std::deque<WalName> missing;
     std::map<TransferId, Item> in_flight;
-    bool failed = false;     // a file failed since the last comparison
-    bool comparing = false;  // a Compare is out
+    bool failed = false;      // a file failed since the last comparison
+    bool comparing = false;   // a Compare is out
+    bool in_trouble = false;  // reported as behind, and not current since: retries go unreported
     std::size_t fresh_in_flight = 0;
     TimePoint compare_at = kNever;
     Duration retry_delay{kRetryMin};
@@ -219,6 +219,8 @@ class Shipper {
   void send(NodeId peer, Item item);
   void settle(NodeId peer, TimePoint now);
   void mark(NodeId peer, const Item& item, Holding holding, const Error* conflict);
+  std::size_t known_backlog(const Peer& peer) const;
+  static bool owes(const Peer& peer);
   void drop_queued(PushId id);
   void evaluate(TimePoint now);
   std::optional<Result<std::string>> verdict(const Push& push, TimePoint now);

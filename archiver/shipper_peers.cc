@@ -29,10 +29,12 @@ void Shipper::fall_behind(NodeId id, TimePoint now) {
   Peer& peer = peers_[id];
   become(id, PeerState::kBehind, now);
   peer.compare_at = now + peer.retry_delay;
-  report(Gravity::kWarning,
-         "peer " + name_of(id) + ": behind: " + peer.view.last_error + "; next try in " +
-             std::to_string(std::chrono::ceil<std::chrono::seconds>(peer.retry_delay).count()) +
-             " s");
+  if (!std::exchange(peer.in_trouble, true)) {
+    report(Gravity::kWarning,
+           "peer " + name_of(id) + ": behind: " + peer.view.last_error + "; next try in " +
+               std::to_string(std::chrono::ceil<std::chrono::seconds>(peer.retry_delay).count()) +
+               " s");
+  }
   peer.retry_delay = std::min<Duration>(peer.retry_delay * 2, kRetryMax);
 }
 
@@ -62,7 +64,12 @@ void Shipper::enqueue_fresh(NodeId id, PushId push_id, TimePoint now) {
       fall_behind(id, now);
     }
   }
-  peer.fresh.push_back(Item{push.name, push_id, push.sha256, true});
+  const auto at = push.name.kind() != WalKind::kHistory
+                      ? peer.fresh.end()
+                      : std::find_if(peer.fresh.begin(), peer.fresh.end(), [](const Item& item) {
+                          return item.name.kind() != WalKind::kHistory;
+                        });
+  peer.fresh.insert(at, Item{push.name, push_id, push.sha256, true, false});
   fill(id);
 }
 
@@ -75,7 +82,7 @@ void Shipper::fill(NodeId id) {
   }
   while (!peer.missing.empty() && peer.fresh.empty() &&
          peer.in_flight.size() - peer.fresh_in_flight < kCatchUpInFlightMax) {
-    Item item{std::move(peer.missing.front()), {}, {}, false};
+    Item item{std::move(peer.missing.front()), {}, {}, false, true};
     peer.missing.pop_front();
     send(id, std::move(item));
   }
@@ -99,13 +106,30 @@ void Shipper::send(NodeId id, Item item) {
   peer.in_flight.emplace(transfer, std::move(item));
 }
 
-// When the catch-up has run dry. Fresh files on their way do not matter: under load there always
-// are some.
+bool Shipper::owes(const Peer& peer) {
+  const auto owed = [](const Item& item) { return item.owed; };
+  return !peer.missing.empty() || std::any_of(peer.fresh.begin(), peer.fresh.end(), owed) ||
+         std::any_of(peer.in_flight.begin(), peer.in_flight.end(),
+                     [&](const auto& entry) { return owed(entry.second); });
+}
+
+// Without what is not stored here yet: that is added when it is.
+std::size_t Shipper::known_backlog(const Peer& peer) const {
+  const auto known = [&](const Item& item) {
+    const auto push = item.push.has_value() ? pushes_.find(*item.push) : pushes_.end();
+    return push == pushes_.end() || push->second.local.has_value();
+  };
+  const auto fresh = std::count_if(peer.fresh.begin(), peer.fresh.end(), known);
+  const auto in_flight = std::count_if(peer.in_flight.begin(), peer.in_flight.end(),
+                                       [&](const auto& entry) { return known(entry.second); });
+  return peer.missing.size() + static_cast<std::size_t>(fresh + in_flight);
+}
+
+// When the catch-up has run dry. Fresh files that came since the comparison do not matter: under
+// load there always are some.
 void Shipper::settle(NodeId id, TimePoint now) {
   Peer& peer = peers_[id];
-  const bool catch_up_open =
-      peer.comparing || !peer.missing.empty() || peer.in_flight.size() > peer.fresh_in_flight;
-  if (catch_up_open || peer.view.state == PeerState::kDown ||
+  if (peer.comparing || owes(peer) || peer.view.state == PeerState::kDown ||
       peer.view.state == PeerState::kBehind) {
     return;
   }
@@ -117,6 +141,7 @@ void Shipper::settle(NodeId id, TimePoint now) {
     become(id, PeerState::kCurrent, now);
     peer.view.last_error.clear();
     peer.retry_delay = kRetryMin;
+    peer.in_trouble = false;
     report(Gravity::kInfo, "peer " + name_of(id) + ": current");
   }
   if (peer.compare_at == kNever) {

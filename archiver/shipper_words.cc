@@ -96,13 +96,21 @@ std::string Shipper::waiting_text(const Push& push, TimePoint now) const {
   std::string text = push.local.has_value()
                          ? "stored here, but not on the quorum " + options_.quorum.text()
                          : "not yet stored in the local archive";
+  const NodeId self = options_.nodes.self;
+  if (options_.quorum.satisfied(options_.nodes, self, holders(push))) {
+    return text;
+  }
   std::string separator = ": ";
-  const NodeSet members = options_.quorum.members(options_.nodes, options_.nodes.self);
+  const NodeSet members = options_.quorum.members(options_.nodes, self);
   for (NodeId id = 0; id < peers_.size(); ++id) {
-    if (is_peer(id) && members[id] &&
-        !(push.peers[id] == Holding::kDurable && peers_[id].view.reconciled)) {
-      text += std::exchange(separator, "; ") + peer_trouble(id, now);
+    if (!is_peer(id) || !members[id] ||
+        (push.peers[id] == Holding::kDurable && peers_[id].view.reconciled)) {
+      continue;
     }
+    text +=
+        std::exchange(separator, "; ") + (push.peers[id] == Holding::kConflict
+                                              ? name_of(id) + " holds other content under this name"
+                                              : peer_trouble(id, now));
   }
   return text;
 }
