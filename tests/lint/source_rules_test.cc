@@ -176,8 +176,8 @@ const std::vector<BannedCall>& banned_calls() {
       {std::regex(before + "(std::)?(rand|srand|random_device)\\b"),
        "randomness comes from Random",
        {"base/random.cc",
-        // The one seed of the process.
-        "cmd/daemon.cc"}},
+        // The one seed of a process.
+        "cmd/daemon.cc", "cmd/receive_command.cc"}},
       {std::regex("\\b(sleep_for|sleep_until|usleep|nanosleep)\\("), "wait for the event", {}},
       {std::regex("\\busing namespace (?!std::(chrono_|string_)?literals|pgwalship;)"),
        "name what is used",

@@ -1,0 +1,216 @@
+#include "base/posix_file_system.h"
+#include "cmd/command_line.h"
+#include "cmd/config.h"
+#include "cmd/emergency_exit.h"
+#include "cmd/verbs.h"
+#include "transport/local_socket.h"
+#include "transport/receiver.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <poll.h>
+#include <random>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace pgwalship {
+namespace {
+
+constexpr int kEnded = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+// A sender pings every few seconds. When a machine loses its power sshd may not notice for hours,
+// and each reconnect would leave one more of us.
+constexpr std::chrono::milliseconds kSilenceMin{60'000};
+constexpr int kSilentKeepalives = 10;
+
+Result<void> make_non_blocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+    return errno_error("prepare the connection", errno);
+  }
+  return {};
+}
+
+Result<Fd> watch_for_end_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    sigaddset(&signals, signal);
+  }
+  ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+  Fd fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd.valid()) {
+    return errno_error("watch for signals", errno);
+  }
+  return fd;
+}
+
+// Moves messages between sshd and the receiver until either side ends the session.
+class Pump {
+ public:
+  Pump(Receiver& receiver, Fd end_signals, std::chrono::milliseconds silence_max)
+      : receiver_(receiver), end_signals_(std::move(end_signals)), silence_max_(silence_max) {}
+
+  Result<void> run() {
+    for (;;) {
+      TRY(take_input());
+      TRY(give_output());
+      if (receiver_.ended() && drained_ && !stream_.has_output()) {
+        return {};
+      }
+      TRY_ASSIGN(const bool more, wait());
+      if (!more) {
+        return {};
+      }
+    }
+  }
+
+ private:
+  // Stops in between while the sender does not take our answers.
+  Result<void> take_input() {
+    while (!receiver_.ended() && stream_.wants_output()) {
+      TRY_ASSIGN(std::optional<Message> message, stream_.next());
+      if (!message.has_value()) {
+        return {};
+      }
+      receiver_.on_message(std::move(*message));
+      TRY(give_output());
+    }
+    return {};
+  }
+
+  // As much as the stream wants now; what is left comes after a look at the input, so that a large
+  // file on its way out keeps nobody waiting.
+  Result<void> give_output() {
+    drained_ = false;
+    while (!drained_ && stream_.wants_output()) {
+      if (const std::optional<Message> message = receiver_.next_output(); message.has_value()) {
+        stream_.send(*message);
+      } else {
+        drained_ = true;
+      }
+    }
+    return stream_.flush();
+  }
+
+  // False at the end of the session.
+  Result<bool> wait() {
+    const bool reads = !receiver_.ended() && stream_.wants_output();
+    const bool busy = !drained_ && stream_.wants_output();
+    std::array<pollfd, 3> fds{{{reads ? STDIN_FILENO : -1, POLLIN, 0},
+                               {stream_.has_output() ? STDOUT_FILENO : -1, POLLOUT, 0},
+                               {end_signals_.get(), POLLIN, 0}}};
+    const int ready =
+        ::poll(fds.data(), fds.size(), busy ? 0 : static_cast<int>(silence_max_.count()));
+    if (ready < 0 && errno != EINTR) {
+      return errno_error("wait for the sender", errno);
+    }
+    if (ready == 0 && !busy) {
+      return Error{Errc::kTimeout, "the sender has been silent for too long", ""};
+    }
+    if (fds[2].revents != 0) {
+      return false;
+    }
+    if (fds[0].revents != 0) {
+      return stream_.receive();
+    }
+    return true;
+  }
+
+  Receiver& receiver_;
+  const Fd end_signals_;
+  const std::chrono::milliseconds silence_max_;
+  MessageStream stream_{STDIN_FILENO, STDOUT_FILENO};
+  bool drained_ = true;
+};
+
+Result<void> check_sender(const Config& config, const std::string& from) {
+  const std::optional<NodeId> sender = config.nodes.find(from);
+  if (!sender.has_value()) {
+    return Error{Errc::kInvalid, "--from '" + from + "' is no node of '" + config.path + "'",
+                 "correct the forced command of this key in authorized_keys"};
+  }
+  if (*sender == config.nodes.self) {
+    return Error{Errc::kInvalid, "--from '" + from + "' is this node itself",
+                 "the forced command in authorized_keys names the node that the key belongs to"};
+  }
+  return {};
+}
+
+Hello receiver_hello(const Config& config) {
+  Hello hello;
+  hello.role = Role::kReceiver;
+  hello.software = "pgwalship " PGWALSHIP_VERSION;
+  hello.cluster = config.cluster.name;
+  hello.node = config.node_name;
+  hello.config_digest = config_digest(config);
+  hello.compression_level = static_cast<std::uint8_t>(config.archive.compression_level);
+  return hello;
+}
+
+Result<void> receive(const Config& config, const std::string& from) {
+  TRY(check_sender(config, from));
+  TRY_ASSIGN(Fd end_signals, watch_for_end_signals());
+  TRY(make_non_blocking(STDIN_FILENO));
+  TRY(make_non_blocking(STDOUT_FILENO));
+  PosixFileSystem file_system;
+  std::random_device entropy;
+  ArchiveStore store(file_system, {.directory = config.archive.directory,
+                                   .minimum_free_bytes = config.archive.minimum_free_bytes,
+                                   .seed = std::uint64_t{entropy()} << 32 | entropy()});
+  TRY(store.prepare());
+  Receiver receiver(store, receiver_hello(config), from);
+  const std::chrono::milliseconds silence =
+      std::max(kSilenceMin, config.ssh.keepalive * kSilentKeepalives);
+  return Pump(receiver, std::move(end_signals), silence).run();
+}
+
+int receive_failure() {
+  return kFailed;
+}
+
+int run_receive(const Invocation& invocation) {
+  ::umask(077);
+  const auto arguments = parse_arguments({.values = {"from"}}, invocation.arguments);
+  if (!arguments.ok()) {
+    print_reason("pgwalship receive", arguments.error());
+    return kUsage;
+  }
+  const std::string& from = arguments.value().values.at("from");
+  const std::string who = "pgwalship receive --from " + from;
+  const auto config = load_config(find_config_path(invocation.config_path));
+  if (!config.ok()) {
+    print_reason(who, config.error());
+    return kUsage;
+  }
+  if (const auto ended = receive(config.value(), from); !ended.ok()) {
+    print_reason(who, ended.error());
+    return ended.error().code == Errc::kInvalid ? kUsage : kFailed;
+  }
+  return kEnded;
+}
+
+}  // namespace
+
+const Verb kReceiveVerb{
+    .name = "receive",
+    .synopsis = "receive --from NODE",
+    .summary = "serve a peer's link; the forced command of its key in authorized_keys",
+    .help =
+        "restrict,command=\"/usr/bin/pgwalship receive --from NODE\" ssh-ed25519 ...\n"
+        "\n"
+        "Talks to the daemon of NODE over standard input and output (docs/protocol.md). It can\n"
+        "add to this node's archive, read it and list it; it cannot delete or change anything.\n"
+        "\n"
+        "Exit status: 0 the sender ended the session, 1 failure, 2 wrong command line or\n"
+        "configuration.\n",
+    .run = run_receive,
+    .failure_status = receive_failure};
+
+}  // namespace pgwalship

@@ -1,0 +1,93 @@
+#include "base/fd.h"
+#include "cmd/command_line.h"
+#include "cmd/daemon_call.h"
+#include "cmd/emergency_exit.h"
+#include "cmd/status_view.h"
+#include "cmd/verbs.h"
+
+#include <unistd.h>
+
+namespace pgwalship {
+namespace {
+
+constexpr int kShown = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+constexpr std::uint64_t kQueryId = 1;
+constexpr std::chrono::milliseconds kAnswerLimit{5'000};
+constexpr std::chrono::milliseconds kRunLimit{10'000};
+// 16 times what an archive of a hundred timelines and as many conflicts takes.
+constexpr std::size_t kReportBytesMax = 16U << 20;
+
+Result<std::string> ask_for_report(const Config& config) {
+  const SystemClock clock;
+  const TimePoint deadline = clock.now() + kAnswerLimit;
+  TRY_ASSIGN(const auto daemon, connect_daemon(config, clock, deadline, IfDown::kFail));
+  TRY(daemon->send(StatusQuery{kQueryId}, deadline));
+  std::string json;
+  while (json.size() < kReportBytesMax) {
+    TRY_ASSIGN(const Message message, daemon->receive(deadline));
+    const auto* report = std::get_if<StatusReport>(&message);
+    if (report == nullptr || report->id != kQueryId) {
+      continue;
+    }
+    json += as_text(report->json);
+    if (!report->more) {
+      return json;
+    }
+  }
+  return Error{Errc::kProtocol, "the daemon's status report does not end", ""};
+}
+
+int status_failure() {
+  return kFailed;
+}
+
+int run_status(const Invocation& invocation) {
+  limit_run_time(kRunLimit);
+  const auto fail = [](const Error& error) {
+    print_reason("pgwalship status", error);
+    return error.code == Errc::kInvalid ? kUsage : kFailed;
+  };
+  const auto arguments = parse_arguments({.flags = {"json"}}, invocation.arguments);
+  if (!arguments.ok()) {
+    return fail(arguments.error());
+  }
+  const auto config = load_client_config(invocation.config_path);
+  if (!config.ok()) {
+    return fail(config.error());
+  }
+  const Result<std::string> json = ask_for_report(config.value());
+  if (!json.ok()) {
+    return fail(json.error());
+  }
+  Result<std::string> shown = arguments.value().flags.contains("json")
+                                  ? Result<std::string>(json.value() + "\n")
+                                  : render_status(json.value());
+  if (!shown.ok()) {
+    return fail(shown.error());
+  }
+  if (const auto written = write_full(STDOUT_FILENO, as_bytes(shown.value()), "write the report");
+      !written.ok()) {
+    return fail(written.error());
+  }
+  return kShown;
+}
+
+}  // namespace
+
+const Verb kStatusVerb{
+    .name = "status",
+    .synopsis = "status [--json]",
+    .summary = "how safe the WAL is, as this node's daemon sees it",
+    .help =
+        "The first line is the verdict. --json prints the daemon's report as it is, for\n"
+        "programs.\n"
+        "\n"
+        "Exit status: 0 the report is shown, whatever it says; 1 the daemon does not answer;\n"
+        "2 wrong command line or configuration.\n",
+    .run = run_status,
+    .failure_status = status_failure};
+
+}  // namespace pgwalship

@@ -1,0 +1,231 @@
+#include "cmd/status_view.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <vector>
+
+namespace pgwalship {
+namespace {
+
+using Json = nlohmann::json;
+
+const Json& field(const Json& object, const char* name) {
+  static const Json kNothing;
+  const auto found = object.is_object() ? object.find(name) : object.end();
+  return found == object.end() ? kNothing : *found;
+}
+
+std::string text_of(const Json& object, const char* name) {
+  const Json& value = field(object, name);
+  return value.is_string() ? value.get<std::string>() : value.is_null() ? "" : value.dump();
+}
+
+std::optional<double> number_of(const Json& object, const char* name) {
+  const Json& value = field(object, name);
+  return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
+}
+
+bool is_true(const Json& object, const char* name) {
+  const Json& value = field(object, name);
+  return value.is_boolean() && value.get<bool>();
+}
+
+// The elements of a list; none when it is not one.
+const Json& list_of(const Json& object, const char* name) {
+  static const Json kNone = Json::array();
+  const Json& value = field(object, name);
+  return value.is_array() ? value : kNone;
+}
+
+std::string with_unit(double value, const char* unit) {
+  char text[64];
+  std::snprintf(text, sizeof text,
+                value < 10 && value != static_cast<int>(value) ? "%.1f %s" : "%.0f %s", value,
+                unit);
+  return text;
+}
+
+std::string age_text(double seconds) {
+  struct Unit {
+    double seconds;
+    const char* name;
+  };
+  for (const Unit& unit : {Unit{86400, "days"}, Unit{3600, "h"}, Unit{60, "min"}}) {
+    if (seconds >= 2 * unit.seconds) {
+      return with_unit(static_cast<double>(static_cast<std::int64_t>(seconds / unit.seconds)),
+                       unit.name);
+    }
+  }
+  return with_unit(seconds, "s");
+}
+
+std::string size_text(double bytes) {
+  static constexpr std::array kUnits{"B", "kB", "MB", "GB", "TB"};
+  std::size_t unit = 0;
+  for (; bytes >= 1024 && unit + 1 < kUnits.size(); ++unit) {
+    bytes /= 1024;
+  }
+  return with_unit(bytes, kUnits[unit]);
+}
+
+std::string age_of(const Json& object, const char* name) {
+  const std::optional<double> seconds = number_of(object, name);
+  return seconds.has_value() ? age_text(*seconds) : "";
+}
+
+// Columns as wide as their widest cell, two blanks apart; columns that are empty throughout go.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> heading) { rows_.push_back(std::move(heading)); }
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+
+  std::string text() const {
+    const std::size_t columns = rows_.front().size();
+    std::vector<std::size_t> widths(columns, 0);
+    for (std::size_t column = 0; column < columns; ++column) {
+      for (std::size_t row = 1; row < rows_.size(); ++row) {
+        widths[column] = std::max(widths[column], rows_[row][column].size());
+      }
+      if (widths[column] > 0) {
+        widths[column] = std::max(widths[column], rows_.front()[column].size());
+      }
+    }
+    std::string text;
+    for (const auto& row : rows_) {
+      std::string line;
+      for (std::size_t column = 0; column < columns; ++column) {
+        if (widths[column] > 0) {
+          line += "  " + row[column] + std::string(widths[column] - row[column].size(), ' ');
+        }
+      }
+      text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+    }
+    return text;
+  }
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+std::string verdict(const Json& report) {
+  const Json& quorum = field(report, "quorum");
+  const std::string expression = text_of(quorum, "expression");
+  const std::string why = text_of(quorum, "why");
+  std::string line;
+  if (!is_true(quorum, "held")) {
+    line = "NOT SAFE: quorum " + expression + " is not held" + (why.empty() ? "" : ": " + why);
+  } else if (!list_of(report, "conflicts").empty()) {
+    line = "ATTENTION: quorum " + expression + " is held, but there are conflicts";
+  } else if (!list_of(field(report, "archive"), "quarantined").empty()) {
+    line = "ATTENTION: quorum " + expression + " is held, but there are files in quarantine";
+  } else {
+    line = "OK: quorum " + expression + " is held" + (why.empty() ? "" : ": " + why);
+  }
+  return line + "\n";
+}
+
+std::string identity(const Json& report) {
+  const Json& postgresql = field(report, "postgresql");
+  std::string role = text_of(postgresql, "role");
+  if (role.empty()) {
+    role = text_of(report, "role");
+  }
+  std::string line = text_of(report, "node") + ", cluster " + text_of(report, "cluster");
+  line += role.empty() ? "" : ", " + role;
+  if (const std::string id = text_of(report, "system_identifier"); !id.empty() && id != "0") {
+    line += ", system identifier " + id;
+  }
+  if (const auto ready = number_of(postgresql, "ready"); ready.has_value()) {
+    line += ", " + with_unit(*ready, "ready in pg_wal");
+  }
+  return line + "\n";
+}
+
+std::string peers(const Json& report) {
+  const Json& all = list_of(report, "peers");
+  if (all.empty()) {
+    return "";
+  }
+  Table table({"peer", "site", "state", "since", "counts", "backlog", "in flight", "round trip",
+               "sent", "last error"});
+  for (const Json& peer : all) {
+    const auto sent = number_of(peer, "bytes_sent");
+    const auto round_trip = number_of(peer, "round_trip_ms");
+    table.add({text_of(peer, "node"), text_of(peer, "site"), text_of(peer, "state"),
+               age_of(peer, "since_seconds"), is_true(peer, "counts") ? "yes" : "no",
+               text_of(peer, "backlog"), text_of(peer, "in_flight"),
+               round_trip.has_value() ? with_unit(*round_trip, "ms") : "",
+               sent.has_value() ? text_of(peer, "files_sent") + " files, " + size_text(*sent) : "",
+               text_of(peer, "last_error")});
+  }
+  return "\nPeers\n" + table.text();
+}
+
+std::string archive(const Json& report) {
+  const Json& archive = field(report, "archive");
+  if (!archive.is_object()) {
+    return "";
+  }
+  std::string text =
+      "\nArchive " + text_of(archive, "directory") + ": " + text_of(archive, "files") + " files";
+  if (const auto free = number_of(archive, "free_bytes"); free.has_value()) {
+    text += ", " + size_text(*free) + " free";
+  }
+  text += "\n";
+  if (const Json& ranges = list_of(archive, "ranges"); !ranges.empty()) {
+    Table table({"timeline", "first", "last", "files"});
+    for (const Json& range : ranges) {
+      table.add({text_of(range, "timeline"), text_of(range, "first"), text_of(range, "last"),
+                 text_of(range, "files")});
+    }
+    text += table.text();
+  }
+  for (const Json& file : list_of(archive, "quarantined")) {
+    text += "  in quarantine: " + (file.is_string() ? file.get<std::string>() : file.dump()) + "\n";
+  }
+  return text;
+}
+
+std::string push(const Json& report) {
+  const Json& push = field(report, "push");
+  if (!push.is_object()) {
+    return "";
+  }
+  std::string text = "\nPush: " + text_of(push, "acknowledged") + " acknowledged, " +
+                     text_of(push, "failed") + " failed, " + text_of(push, "open") + " open\n";
+  if (const std::string name = text_of(push, "last_name"); !name.empty()) {
+    text += "  last: " + name + ", " + age_of(push, "last_age_seconds") + " ago\n";
+  }
+  if (const std::string error = text_of(push, "last_error"); !error.empty()) {
+    text += "  last error, " + age_of(push, "last_error_age_seconds") + " ago: " + error + "\n";
+  }
+  return text;
+}
+
+std::string conflicts(const Json& report) {
+  const Json& all = list_of(report, "conflicts");
+  std::string text = all.empty() ? "" : "\nConflicts (nothing was overwritten; both are kept)\n";
+  for (const Json& conflict : all) {
+    text += "  " + text_of(conflict, "name") + " at " + text_of(conflict, "where") + ": " +
+            text_of(conflict, "text") + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<std::string> render_status(std::string_view json) {
+  const Json report = Json::parse(json, nullptr, false);
+  if (!report.is_object()) {
+    return Error{Errc::kProtocol, "the daemon's status report is no JSON object", ""};
+  }
+  return verdict(report) + identity(report) + peers(report) + archive(report) + push(report) +
+         conflicts(report);
+}
+
+}  // namespace pgwalship
