@@ -20,7 +20,9 @@ class SshLink final : public PeerLink {
     SshSession::Options session;
     Hello mine;
     std::string peer;                           // the node name that the other side must claim
-    std::chrono::milliseconds keepalive{3000};  // lost after three unanswered
+    std::chrono::milliseconds keepalive{3000};  // lost after three silent intervals
+    // The receiver's start on a busy peer takes longer than an answer.
+    std::chrono::milliseconds greeting_timeout{10000};
     std::chrono::milliseconds back_off_min{200};
     std::chrono::milliseconds back_off_max{5000};
     std::uint64_t seed = 0;
@@ -28,6 +30,10 @@ class SshLink final : public PeerLink {
 
   SshLink(const Clock& clock, Options options);
   ~SshLink() override;  // ends the session and joins the thread, within about one connect_timeout
+
+  // All calls on one thread (the loop). Sending never blocks. REQUIRES: far less than 65,536
+  // requests at a time. Events that nobody takes stop the link from reading: back-pressure for the
+  // peer. A file that cannot be read is answered by a Done with the reason.
 
   void send(Message message) override;
   void send_file(OutgoingFile file) override;

@@ -5,8 +5,9 @@
 //   POLLOUT: a peer that stops reading would hold the thread for ever. So O_NONBLOCK is set again.
 // - It closes the descriptor of SSH_OPTIONS_FD in ssh_free and after an error, but not in
 //   ssh_disconnect. So the descriptor is given away, and ssh_disconnect is not called.
-// - A write returns 0 when the remote's window is full; the window comes with POLLIN. A write can
-//   leave bytes in libssh until POLLOUT was seen; each turn of its own poll sends one buffer.
+// - A write returns 0 when the remote's window is full; the window comes with POLLIN, and any read
+//   may take it in: hence can_take(). A write can leave bytes in libssh until POLLOUT was seen;
+//   each turn of its own poll sends one buffer.
 // - At the end of the stream it reads no more packets: the exit status has to be asked for.
 // - "@revoked" lines of known_hosts are skipped. So they are looked for here.
 #include "transport/ssh_session.h"
@@ -448,6 +449,10 @@ bool SshSession::wants_write() const {
   return has_pending_output(handles_->session.get());
 }
 
+bool SshSession::can_take() const {
+  return !wants_write() && ssh_channel_window_size(handles_->channel.get()) > 0;
+}
+
 Result<std::size_t> SshSession::read_some(std::span<std::byte> into) {
   const auto size = static_cast<std::uint32_t>(std::min<std::size_t>(into.size(), 1U << 20));
   handles_->read_stderr();
@@ -467,7 +472,7 @@ Result<std::size_t> SshSession::write_some(ByteView data) {
     return std::size_t{0};
   }
   const auto size = static_cast<std::uint32_t>(std::min<std::size_t>(data.size(), 1U << 20));
-  const int put = ssh_channel_write(channel, data.data(), size);
+  const int put = size == 0 ? 0 : ssh_channel_write(channel, data.data(), size);
   // One turn to see POLLOUT, one to send, one to see that the buffer is empty.
   for (int turn = 0; turn < 3 && has_pending_output(handles_->session.get()); ++turn) {
     if (ssh_channel_poll_timeout(channel, 0, 0) == SSH_ERROR) {

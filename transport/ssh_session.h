@@ -38,6 +38,9 @@ class SshSession {
   int fd() const;
   // True when libssh holds bytes that the socket does not take yet: poll for writing, too.
   bool wants_write() const;
+  // True when the remote's window is open and libssh holds nothing back. A read may open it: a
+  // writer that got 0 asks again after the read, because poll(2) then no longer tells.
+  bool can_take() const;
 
   // Never blocks. 0 bytes: nothing now. kRetry with the remote's last stderr line when the channel
   // or the connection has ended. Read until 0 before poll(2): what libssh has taken from the socket
@@ -46,6 +49,7 @@ class SshSession {
   // Never blocks. 0 bytes: the remote takes no more now; poll for reading (the remote's window),
   // and for writing too while wants_write(). It may take bytes from the socket: read after it. Once
   // the channel has ended it is 0, too: read_some() gives what is left, and then the reason.
+  // Without data it only moves what libssh holds on to the socket.
   Result<std::size_t> write_some(ByteView data);
 
  private:

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <netinet/in.h>
 #include <pwd.h>
@@ -31,15 +30,20 @@ constexpr const char* kSshd = "/usr/sbin/sshd";
 constexpr const char* kSshKeygen = "/usr/bin/ssh-keygen";
 
 std::string read_file(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+  // A file of /proc whose process ends meanwhile is a read error: this way it is the end.
+  std::ostringstream content;
+  content << std::ifstream(path).rdbuf();
+  return content.str();
 }
 
+// Whoever reads it meanwhile sees the old or the new content.
 void write_file(const std::string& path, const std::string& content) {
-  std::ofstream file(path, std::ios::trunc);
+  const std::string temporary = path + ".new";
+  std::ofstream file(temporary);
   file << content;
   file.close();
   CHECK(file.good());
+  std::filesystem::rename(temporary, path);
 }
 
 sockaddr_in loopback(std::uint16_t port) {

@@ -34,6 +34,7 @@ class ThrowawaySshd {
   void revoke_client_key();
   // A new host key; known_hosts still pins the old one. Takes effect with restart().
   void replace_host_key();
+  void pin_host_key() const;
   void unpin_host_key();
   // Another client key than the authorized one.
   std::string make_stranger_key() const;
@@ -46,7 +47,6 @@ class ThrowawaySshd {
 
  private:
   void start();
-  void pin_host_key() const;
   void make_key(const std::string& name) const;
   std::vector<pid_t> session_processes() const;
 
