@@ -169,7 +169,8 @@ void PushService::on_up(NodeId peer, const Hello& theirs) {
 
 void PushService::on_down(NodeId peer, const Error& reason) {
   comparisons_.erase(peer);
-  feed(PeerLost{peer, reason.text()});
+  const std::string hint = reason.hint.empty() ? "" : " (" + reason.hint + ")";
+  feed(PeerLost{peer, reason.message + hint});
 }
 
 TimePoint PushService::tick(TimePoint now) {

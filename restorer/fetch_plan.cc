@@ -63,6 +63,7 @@ struct FetchPlan::Apply {
     if (answering.answer != PeerAnswer::kAsked && answering.answer != PeerAnswer::kSilent) {
       return;
     }
+    answering.evidence = answering.evidence || event.evidence;
     if (!event.result.ok()) {
       answering.answer = PeerAnswer::kFailed;
       answering.reason = "cannot say: " + event.result.error().message;

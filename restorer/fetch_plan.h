@@ -38,6 +38,7 @@ struct PeerVanished {
 struct StatAnswered {
   NodeId peer;
   Result<Presence> result;
+  bool evidence = false;  // it was made complete since it arrived
 };
 struct PullAnswered {  // ok: durable in the local archive. kCorrupt: that copy is bad
   NodeId peer;

@@ -124,7 +124,7 @@ void FetchService::act(FetchId id, const AskPeer& action) {
       },
       [this, id, peer](const Message& answer) {
         if (const auto* result = std::get_if<StatResult>(&answer)) {
-          feed(id, StatAnswered{peer, result->presence});
+          feed(id, StatAnswered{peer, result->presence, result->reconciled});
         } else if (const auto* done = std::get_if<Done>(&answer); done != nullptr && done->error) {
           feed(id, StatAnswered{peer, *done->error});
         }

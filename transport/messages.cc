@@ -93,6 +93,7 @@ void write(ByteWriter& out, const Stat& message) {
 void write(ByteWriter& out, const StatResult& message) {
   out.u64(message.id);
   out.u8(number_of(message.presence));
+  out.u8(message.reconciled ? 1 : 0);
   out.u64(message.file_bytes);
   write(out, message.facts);
 }
@@ -312,6 +313,7 @@ Decoded read<StatResult>(Fields& in) {
   StatResult message;
   message.id = in.u64();
   message.presence = in.one_of(Presence::kAbsent, Presence::kCorrupt);
+  message.reconciled = in.flag();
   message.file_bytes = in.u64();
   message.facts = in.facts();
   return message;

@@ -71,6 +71,7 @@ enum class Presence : std::uint8_t { kAbsent = 0, kPresent = 1, kCorrupt = 2 };
 struct StatResult {
   std::uint64_t id = 0;
   Presence presence = Presence::kAbsent;
+  bool reconciled = false;
   std::uint64_t file_bytes = 0;
   FileFacts facts;
 };

@@ -206,6 +206,7 @@ void Receiver::on_stat(const Stat& stat) {
   }
   StatResult result;
   result.id = stat.id;
+  result.reconciled = store_.reconciled();
   const Result<ArchiveFile> present = open(stat.name);
   if (present.ok()) {
     result.presence = Presence::kPresent;

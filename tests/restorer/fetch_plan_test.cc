@@ -103,6 +103,7 @@ class Drive {
         {"new", PeerArrived{peer, false}},
         {"down", PeerVanished{peer}},
         {"lacks", StatAnswered{peer, Presence::kAbsent}},
+        {"attests", StatAnswered{peer, Presence::kAbsent, true}},
         {"has", StatAnswered{peer, Presence::kPresent}},
         {"bad", StatAnswered{peer, Presence::kCorrupt}},
         {"unable", StatAnswered{peer, Error{Errc::kIo, "read: Input/output error", ""}}},

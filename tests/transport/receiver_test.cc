@@ -282,7 +282,9 @@ TEST_F(GreetedReceiver, H25AnUnreadableArchiveIsNoEvidenceOfAbsence) {
 
 TEST_F(GreetedReceiver, H25AnArchiveThatWasUnmountedIsNoEvidenceOfAbsence) {
   ASSERT_TRUE(is_done(session_.say(Reconciled{1}), 1, PutOutcome::kStored));
-  EXPECT_EQ(session_.ask<StatResult>(Stat{2, file_.name}).presence, Presence::kAbsent);
+  const auto absent = session_.ask<StatResult>(Stat{2, file_.name});
+  EXPECT_EQ(absent.presence, Presence::kAbsent);
+  EXPECT_TRUE(absent.reconciled);
   ASSERT_TRUE(disk_.remove("/archive/.pgwalship/reconciled").ok());
   EXPECT_TRUE(is_refused(session_.say(Stat{3, file_.name}), 3, Errc::kIo));
   EXPECT_TRUE(is_refused(session_.say(Get{4, file_.name}), 4, Errc::kIo));
