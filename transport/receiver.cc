@@ -14,6 +14,8 @@ template <typename... Handlers>
 struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
+template <typename... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;  // clang before 17 does not find it by itself
 
 Hello as_receiver(Hello hello) {
   hello.role = Role::kReceiver;
@@ -330,8 +332,10 @@ Message Receiver::next_piece(Outgoing& outgoing) {
     return Done{outgoing.id, PutOutcome::kStored, got.error().within(doing), {}};
   }
   if (got.value() < piece.size()) {
-    return Done{outgoing.id, PutOutcome::kStored,
-                Error{Errc::kCorrupt, doing + ": the file became shorter", {}}, {}};
+    return Done{outgoing.id,
+                PutOutcome::kStored,
+                Error{Errc::kCorrupt, doing + ": the file became shorter", {}},
+                {}};
   }
   outgoing.offset += piece.size();
   outgoing.crc32 = crc32(outgoing.crc32, piece);
