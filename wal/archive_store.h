@@ -99,8 +99,8 @@ class ArchiveStore {
   Result<FileFacts> verify(const WalName& name) const;
   // Verifies and hands out the raw content piece by piece; kCorrupt may come after pieces went out.
   Result<FileFacts> read_raw(const WalName& name, const RawSink& sink) const;
-  // Success means that the name holds exactly this content, verified and durable, so that a put of it
-  // may be acknowledged without its bytes (H4). kNotFound, kCorrupt, kConflict.
+  // Success means that the name holds exactly this content, verified and durable, so that a put of
+  // it may be acknowledged without its bytes (H4). kNotFound, kCorrupt, kConflict.
   Result<void> confirm(const WalName& name, const Sha256& content);
   // Moves a present copy to quarantine when it fails to verify. kNotFound; kAlreadyExists when the
   // copy is good and stays; kRetry when another process is doing the same.
