@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::chrono::seconds kGreetingTime{10};
 constexpr std::size_t kStatusPieceBytes = 128 * 1024;
+// A client asks one thing at a time; each question costs requests to peers and disk jobs.
+constexpr std::size_t kOpenQuestionsMax = 16;
 
 }  // namespace
 
@@ -175,22 +177,39 @@ void ClientSession::on(const PutEnd& put_end) {
   }
 }
 
+bool ClientSession::take_question() {
+  if (open_questions_ >= kOpenQuestionsMax) {
+    fail(Error{Errc::kProtocol, "too many questions at once", ""});
+    return false;
+  }
+  ++open_questions_;
+  return true;
+}
+
 void ClientSession::on(const Fetch& fetch) {
+  if (!take_question()) {
+    return;
+  }
   services_.fetches.fetch(
       fetch.name, std::chrono::milliseconds(fetch.wait_ms),
       [weak = weak_from_this(), id = fetch.id](const FetchEnded& ended) {
         if (const auto session = weak.lock(); session && !session->ended_) {
+          --session->open_questions_;
           session->send(FetchResult{id, ended.verdict, ended.message, ended.hint});
         }
       });
 }
 
 void ClientSession::on(const StatusQuery& query) {
+  if (!take_question()) {
+    return;
+  }
   services_.status([weak = weak_from_this(), id = query.id](const std::string& json) {
     const auto session = weak.lock();
     if (!session || session->ended_) {
       return;
     }
+    --session->open_questions_;
     for (std::size_t at = 0; at < json.size(); at += kStatusPieceBytes) {
       const ByteView piece = as_bytes(std::string_view(json).substr(at, kStatusPieceBytes));
       session->send(StatusReport{id, at + kStatusPieceBytes < json.size(),

@@ -51,6 +51,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   void send(const Message& message);
   void fail(const Error& error);
   void update_interest();
+  bool take_question();
   bool must_wait() const;
   void end();
 
@@ -63,6 +64,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   bool failed_ = false;  // a Failure is on its way out: the session ends when it has gone
   bool ended_ = false;
   std::map<std::uint64_t, PushId> pushes_;  // by the client's id
+  std::size_t open_questions_ = 0;          // fetches and status queries without an answer
 };
 
 }  // namespace pgwalship
