@@ -183,7 +183,8 @@ void ThrowawaySshd::start() {
                  directory_.file("authorized_keys") +
                  "\nPidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\n"
                  "PasswordAuthentication no\nKbdInteractiveAuthentication no\nUseDNS no\n"
-                 "PrintMotd no\nPrintLastLog no\nLogLevel VERBOSE\nMaxStartups 100\n");
+                 "PrintMotd no\nPrintLastLog no\nLogLevel VERBOSE\nMaxStartups 100\n" +
+                 more_config_);
   listener_ =
       spawn({kSshd, "-D", "-e", "-f", directory_.file("sshd_config")}, directory_.file("sshd.log"));
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);

@@ -39,6 +39,9 @@ class ThrowawaySshd {
   // Another client key than the authorized one.
   std::string make_stranger_key() const;
 
+  // One more line of sshd_config; takes effect with restart().
+  void configure(const std::string& line) { more_config_ += line + "\n"; }
+
   void stop();     // kills the listener and every session
   void restart();  // on the same port
   // Sends the signal to all processes of all sessions (sshd's and the command's), the listener not.
@@ -53,6 +56,7 @@ class ThrowawaySshd {
   TempDir directory_;
   const std::string host_ = "127.0.0.1";
   std::string user_;
+  std::string more_config_;
   std::uint16_t port_ = 0;
   pid_t listener_ = -1;
 };

@@ -175,6 +175,17 @@ TEST_F(SshLinkTest, DoesNotSleepOnAWindowThatHasOpened) {
   }
 }
 
+TEST_F(SshLinkTest, CarriesFilesWhileTheServerAsksForNewKeys) {
+  sshd_->configure("RekeyLimit 1M");
+  sshd_->restart();
+  open_and_come_up();
+  for (std::uint64_t id = 1; id <= 3; ++id) {
+    link_->send_file(file(id, 8U << 20));
+    EXPECT_EQ(expect_answer<Done>().id, id);
+  }
+  EXPECT_EQ(link_->counters().connects, 1U);
+}
+
 TEST_F(SshLinkTest, MeasuresTheRoundTrip) {
   options_.keepalive = 500ms;
   open_and_come_up();
