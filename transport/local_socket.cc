@@ -250,7 +250,7 @@ Result<bool> MessageStream::receive() {
       return true;
     }
     if (*size == 0) {
-      return false;
+      return reads > 0;  // what came before the end first; the next call finds the end again
     }
     if (*size < kReadBytes) {
       return true;

@@ -45,7 +45,7 @@ class MessageStream {
   // For a socket, both descriptors are the same. Borrowed.
   MessageStream(int in, int out) : in_(in), out_(out) {}
 
-  // Reads what is there. False at the end of the stream. Errors: kIo.
+  // Reads some of what is there. False at the end of the stream, when nothing came. Errors: kIo.
   Result<bool> receive();
   // The next message that arrived whole; kProtocol: end the session.
   Result<std::optional<Message>> next();
