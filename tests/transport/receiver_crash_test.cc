@@ -98,7 +98,7 @@ TEST(ReceiverCrash, H16AnyOperationMayFailOnceAndCostsAtMostOneRequest) {
   for (const Operation operation :
        {Operation::kCreate, Operation::kOpen, Operation::kRead, Operation::kWrite, Operation::kSync,
         Operation::kLink, Operation::kRemove, Operation::kSyncDirectory, Operation::kStat}) {
-    for (std::uint64_t after = 0; after < 40; ++after) {
+    for (std::uint64_t after = 0; after < 20; ++after) {
       SCOPED_TRACE("operation " + std::to_string(static_cast<int>(operation)) + " after " +
                    std::to_string(after));
       MemoryFileSystem disk;
