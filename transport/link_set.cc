@@ -75,7 +75,9 @@ std::uint64_t LinkSet::send_file(NodeId peer, OutgoingFile file, AnswerHandler o
   return id;
 }
 
-void LinkSet::forget(NodeId peer, std::uint64_t id) { entries_.at(peer).open.erase(id); }
+void LinkSet::forget(NodeId peer, std::uint64_t id) {
+  entries_.at(peer).open.erase(id);
+}
 
 // One event a turn: level-triggered, so that a busy link does not starve the clients.
 void LinkSet::on_events(NodeId peer) {
