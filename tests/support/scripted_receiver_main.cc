@@ -40,9 +40,16 @@ class ScriptedReceiver {
     checksums_.erase(end.id);
     answer(done);
   }
-  void on(const Stat& stat) { answer(StatResult{stat.id, Presence::kAbsent, 0, {}}); }
+  void on(const Stat& stat) {
+    StatResult result;
+    result.id = stat.id;
+    answer(result);
+  }
   void on(const Get& get) {
-    answer(GetBegin{get.id, data_per_get_ * kDataBytesMax, {}});
+    GetBegin begin;
+    begin.id = get.id;
+    begin.file_bytes = data_per_get_ * kDataBytesMax;
+    answer(begin);
     const Data data{get.id, Bytes(kDataBytesMax)};
     for (std::uint64_t i = 0; i < data_per_get_; ++i) {
       answer(data);
