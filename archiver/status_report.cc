@@ -92,6 +92,37 @@ Json push_json(const StatusInputs& in) {
   return push;
 }
 
+// The server knows best, while it answers; that it was recovering to a point in time, the disk
+// does.
+std::string current_role(const StatusInputs& in) {
+  if (in.postgres == nullptr || !in.postgres->reachable) {
+    return in.disk.role;
+  }
+  if (in.postgres->role == PostgresFacts::Role::kPrimary) {
+    return "primary";
+  }
+  return in.disk.role == "recovering" ? in.disk.role : "standby";
+}
+
+Json postgresql_json(const StatusInputs& in) {
+  Json postgresql{{"role", current_role(in)}};
+  if (in.disk.ready_files) {
+    postgresql["ready"] = *in.disk.ready_files;
+  }
+  if (in.postgres != nullptr) {
+    const PostgresFacts& facts = *in.postgres;
+    postgresql["reachable"] = facts.reachable;
+    postgresql["error"] = facts.error;
+    postgresql["archived"] = facts.archived_count;
+    postgresql["failed"] = facts.failed_count;
+    postgresql["last_archived"] = facts.last_archived_wal;
+    postgresql["last_failed"] = facts.last_failed_wal;
+    postgresql["lsn"] = facts.current_lsn;
+    postgresql["version"] = facts.server_version;
+  }
+  return postgresql;
+}
+
 }  // namespace
 
 std::vector<ArchiveRange> archive_ranges(const std::vector<WalName>& sorted,
@@ -158,14 +189,10 @@ std::string status_json(const StatusInputs& in) {
         Json{{"name", conflict.name}, {"where", conflict.where}, {"text", conflict.text}});
   }
   const bool held = in.shipper.quorum_reachable();
-  Json postgresql{{"role", in.disk.role}};
-  if (in.disk.ready_files) {
-    postgresql["ready"] = *in.disk.ready_files;
-  }
   const Json report{{"version", 1},
                     {"node", in.nodes.at(in.nodes.self).name},
                     {"cluster", in.cluster},
-                    {"role", in.disk.role},
+                    {"role", current_role(in)},
                     {"system_identifier", std::to_string(in.disk.system_id)},
                     {"quorum", Json{{"expression", in.quorum},
                                     {"held", held},
@@ -174,7 +201,7 @@ std::string status_json(const StatusInputs& in) {
                     {"archive", archive_json(in)},
                     {"push", push_json(in)},
                     {"conflicts", std::move(conflicts)},
-                    {"postgresql", std::move(postgresql)}};
+                    {"postgresql", postgresql_json(in)}};
   return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

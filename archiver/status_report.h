@@ -2,6 +2,7 @@
 // words in it are those of the log. Pure.
 #pragma once
 
+#include "archiver/postgres_facts.h"
 #include "archiver/push_service.h"
 
 #include <cstdint>
@@ -51,6 +52,7 @@ struct StatusInputs {
   const LinkSet& links;
   const DiskFacts& disk;
   TimePoint now{};
+  const PostgresFacts* postgres = nullptr;  // null: not asked, or not answered yet
 };
 std::string status_json(const StatusInputs& inputs);
 

@@ -1,5 +1,6 @@
 #include "cmd/daemon.h"
 
+#include "archiver/postgres_watch.h"
 #include "archiver/push_service.h"
 #include "archiver/status_report.h"
 #include "base/event_loop.h"
@@ -128,6 +129,7 @@ struct Daemon::Parts {
 
   Result<void> connect();
   void accept_client();
+  void on_postgres();
   void on_signal();
   void reload();
   void begin_drain(int signal);
@@ -150,6 +152,8 @@ struct Daemon::Parts {
   FetchService fetches;
   ClientSession::Services services;
   std::vector<std::shared_ptr<ClientSession>> clients;
+  std::unique_ptr<PostgresWatch> postgres;  // null without [postgres] conninfo
+  PostgresNews postgres_news;
   std::uint64_t system_id = 0;
   std::optional<TimePoint> drain_by;
 };
@@ -193,6 +197,13 @@ Result<void> Daemon::Parts::connect() {
                             clock, link_options(config, nodes.at(id), system_id, random.next()))));
     }
   }
+  if (!config.postgres.conninfo.empty()) {
+    PostgresWatch::Options options;
+    options.conninfo = config.postgres.conninfo;
+    postgres = std::make_unique<PostgresWatch>(clock, options);
+    TRY(loop->watch(postgres->event_fd(), Interest::kRead,
+                    [this](EventLoop::Ready) { on_postgres(); }));
+  }
   loop->on_turn([this](TimePoint now) { return turn(now); });
   return {};
 }
@@ -212,6 +223,20 @@ void Daemon::Parts::accept_client() {
     clients.push_back(std::move(session).value());
   } else {
     log.warning(session.error().text());
+  }
+}
+
+void Daemon::Parts::on_postgres() {
+  while (std::optional<PostgresFacts> answer = postgres->next()) {
+    // Dropped when the disk is too slow: the next answer is soon.
+    std::ignore = scans->post([this, facts = std::move(*answer)]() -> Worker::Completion {
+      const Result<std::uint64_t> pinned = store.system_id();
+      return [this, facts, id = pinned.ok() ? pinned.value() : 0] {
+        for (const PostgresNews::Line& line : postgres_news.take(facts, id)) {
+          log.write(line.level, line.text);
+        }
+      };
+    });
   }
 }
 
@@ -268,9 +293,11 @@ void Daemon::Parts::status(std::function<void(std::string)> handler) {
     auto facts = std::make_shared<DiskFacts>(
         read_disk_facts(file_system, store, config.postgres.data_directory));
     return [this, handler, facts] {
-      handler(status_json(StatusInputs{
-          nodes, config.cluster.name, config.archive.directory, config.quorum.text(),
-          config_digest(config), pushes.shipper(), pushes.totals(), links, *facts, loop->now()}));
+      const auto& asked = postgres_news.latest();
+      handler(status_json(StatusInputs{nodes, config.cluster.name, config.archive.directory,
+                                       config.quorum.text(), config_digest(config),
+                                       pushes.shipper(), pushes.totals(), links, *facts,
+                                       loop->now(), asked ? &*asked : nullptr}));
     };
   });
   if (!posted) {

@@ -122,7 +122,7 @@ const std::vector<LibraryRule>& library_rules() {
       {std::regex("^isa-l(/igzip_lib)?\\.h$"), {"wal/gzip_isal.cc"}},
       {std::regex("^nettle/"), {"wal/digest.cc"}},
       {std::regex("^(spdlog|fmt)/"), {"base/log.cc"}},
-      {std::regex("^libpq"), {"archiver/"}},
+      {std::regex("^libpq"), {"archiver/postgres_watch.cc"}},
       {std::regex("^sys/inotify\\.h$"), {"archiver/"}},
       {std::regex("^nlohmann/"), {"archiver/status_report.cc", "cmd/"}},
       {std::regex("^boost/"), {"cmd/"}},

@@ -1,0 +1,51 @@
+// What this node's PostgreSQL says about itself, and what of it is news. Pure.
+#pragma once
+
+#include "base/log.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pgwalship {
+
+// One answer of the server; everything after `error` only when it was reachable.
+struct PostgresFacts {
+  enum class Role { kPrimary, kStandby };
+
+  bool reachable = false;
+  std::string error;       // why not, on one line
+  int server_version = 0;  // 150020, as server_version_num has it
+  Role role = Role::kPrimary;
+  std::uint64_t system_id = 0;
+  std::uint32_t segment_bytes = 0;
+  std::uint64_t archived_count = 0;  // this and the next three: pg_stat_archiver
+  std::uint64_t failed_count = 0;
+  std::string last_archived_wal;
+  std::string last_failed_wal;
+  std::string current_lsn;  // written on a primary; received or replayed on a standby
+};
+
+// Keeps the latest answer for status, and turns changes into log lines: one for each change,
+// however often the server is asked (H48).
+class PostgresNews {
+ public:
+  struct Line {
+    LogLevel level;
+    std::string text;
+  };
+
+  // `archive_system_id` is what the archive is pinned to, 0 when it is not yet.
+  std::vector<Line> take(PostgresFacts facts, std::uint64_t archive_system_id);
+
+  // Nothing before the first answer. While the server is not reachable the other fields are those
+  // of its last answer; `error` also says when it is the server of another cluster.
+  const std::optional<PostgresFacts>& latest() const { return latest_; }
+
+ private:
+  std::optional<PostgresFacts> latest_;
+  std::uint64_t foreign_id_ = 0;  // the one that was complained about
+};
+
+}  // namespace pgwalship

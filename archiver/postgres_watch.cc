@@ -1,0 +1,213 @@
+#include "archiver/postgres_watch.h"
+
+#include <libpq-fe.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <memory>
+#include <poll.h>
+
+namespace pgwalship {
+
+namespace {
+
+// More than one only when the loop is late; then the next answer is as good as the one dropped.
+constexpr std::size_t kAnswersMax = 4;
+
+constexpr const char* kQuery =
+    "SELECT current_setting('server_version_num'), pg_is_in_recovery(),"
+    " (SELECT system_identifier FROM pg_control_system()),"
+    " pg_size_bytes(current_setting('wal_segment_size')),"
+    " archived_count, failed_count, last_archived_wal, last_failed_wal,"
+    " CASE WHEN pg_is_in_recovery()"
+    " THEN GREATEST(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())"
+    " ELSE pg_current_wal_lsn() END"
+    " FROM pg_stat_archiver";
+
+enum Column : int {
+  kVersion,
+  kInRecovery,
+  kSystemId,
+  kSegmentBytes,
+  kArchivedCount,
+  kFailedCount,
+  kLastArchived,
+  kLastFailed,
+  kLsn,
+  kColumns
+};
+
+using Connection = std::unique_ptr<PGconn, decltype(&PQfinish)>;
+using Answer = std::unique_ptr<PGresult, decltype(&PQclear)>;
+
+// libpq's messages have several lines, indented.
+std::string on_one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    const bool is_space = c == ' ' || c == '\n' || c == '\t';
+    if (!is_space) {
+      line += c;
+    } else if (!line.empty() && line.back() != ' ') {
+      line += ' ';
+    }
+  }
+  return line.substr(0, line.find_last_not_of(' ') + 1);
+}
+
+template <typename Number>
+Number number_of(const char* text) {
+  const std::string_view digits(text);
+  Number number = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return number;
+}
+
+// One connection for one question.
+class Inquiry {
+ public:
+  Inquiry(const Clock& clock, int stop_fd) : clock_(clock), stop_fd_(stop_fd) {}
+
+  Result<PostgresFacts> ask(const PostgresWatch::Options& options) {
+    deadline_ = clock_.now() + options.connect_timeout;
+    TRY(connect(options.conninfo));
+    deadline_ = clock_.now() + options.query_timeout;
+    // The server gives up by itself: closing the connection does not end what it is doing.
+    const auto limit =
+        std::chrono::duration_cast<std::chrono::milliseconds>(options.query_timeout).count();
+    TRY(query(("SET statement_timeout = " + std::to_string(limit)).c_str()));
+    TRY_ASSIGN(const Answer answer, query(kQuery));
+    return read(*answer);
+  }
+
+ private:
+  // `keywords` after the conninfo are defaults for what it does not say.
+  Result<void> connect(const std::string& conninfo) {
+    const std::array<const char*, 3> keywords{"dbname", "fallback_application_name", nullptr};
+    const std::array<const char*, 3> values{conninfo.c_str(), "pgwalshipd", nullptr};
+    constexpr int kDbnameIsConninfo = 1;
+    connection_.reset(PQconnectStartParams(keywords.data(), values.data(), kDbnameIsConninfo));
+    CHECK(connection_ != nullptr);
+    if (PQstatus(connection_.get()) == CONNECTION_BAD) {
+      return trouble(Errc::kInvalid);
+    }
+    auto wanted = PGRES_POLLING_WRITING;
+    while (wanted != PGRES_POLLING_OK) {
+      if (wanted == PGRES_POLLING_FAILED) {
+        return trouble(Errc::kRetry);
+      }
+      TRY(wait_for(wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT, "connect"));
+      wanted = PQconnectPoll(connection_.get());
+    }
+    return {};
+  }
+
+  Result<Answer> query(const char* text) {
+    if (PQsendQuery(connection_.get(), text) == 0) {
+      return trouble(Errc::kRetry);
+    }
+    Answer last(nullptr, &PQclear);
+    for (;;) {
+      while (PQisBusy(connection_.get()) != 0) {
+        TRY(wait_for(POLLIN, "query"));
+        if (PQconsumeInput(connection_.get()) == 0) {
+          return trouble(Errc::kRetry);
+        }
+      }
+      Answer answer(PQgetResult(connection_.get()), &PQclear);
+      if (answer == nullptr) {
+        return last;
+      }
+      const ExecStatusType status = PQresultStatus(answer.get());
+      if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+        return Error{Errc::kRetry, on_one_line(PQresultErrorMessage(answer.get())), ""};
+      }
+      last = std::move(answer);
+    }
+  }
+
+  static Result<PostgresFacts> read(const PGresult& answer) {
+    if (PQntuples(&answer) != 1 || PQnfields(&answer) != kColumns) {
+      return Error{Errc::kProtocol, "the server's answer has another form than asked for", ""};
+    }
+    const auto column = [&](Column number) { return PQgetvalue(&answer, 0, number); };
+    PostgresFacts facts;
+    facts.reachable = true;
+    facts.server_version = number_of<int>(column(kVersion));
+    facts.role = std::string_view(column(kInRecovery)) == "t" ? PostgresFacts::Role::kStandby
+                                                              : PostgresFacts::Role::kPrimary;
+    facts.system_id = number_of<std::uint64_t>(column(kSystemId));
+    facts.segment_bytes = number_of<std::uint32_t>(column(kSegmentBytes));
+    facts.archived_count = number_of<std::uint64_t>(column(kArchivedCount));
+    facts.failed_count = number_of<std::uint64_t>(column(kFailedCount));
+    facts.last_archived_wal = column(kLastArchived);
+    facts.last_failed_wal = column(kLastFailed);
+    facts.current_lsn = column(kLsn);
+    return facts;
+  }
+
+  Result<void> wait_for(short events, const char* what) {
+    for (;;) {
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(deadline_ - clock_.now()).count();
+      if (left <= 0) {
+        return Error{Errc::kTimeout, std::string(what) + ": it does not answer", ""};
+      }
+      std::array<pollfd, 2> fds{pollfd{PQsocket(connection_.get()), events, 0},
+                                pollfd{stop_fd_, POLLIN, 0}};
+      const int ready = ::poll(fds.data(), fds.size(), static_cast<int>(left));
+      if (ready < 0 && errno != EINTR) {
+        return errno_error("poll", errno);
+      }
+      if (fds[1].revents != 0) {
+        return Error{Errc::kRetry, "stopping", ""};
+      }
+      if (ready > 0) {
+        return {};
+      }
+    }
+  }
+
+  Error trouble(Errc code) const {
+    return Error{code, on_one_line(PQerrorMessage(connection_.get())), ""};
+  }
+
+  const Clock& clock_;
+  const int stop_fd_;
+  TimePoint deadline_{};
+  Connection connection_{nullptr, &PQfinish};
+};
+
+}  // namespace
+
+PostgresWatch::PostgresWatch(const Clock& clock, Options options)
+    : clock_(clock),
+      options_(std::move(options)),
+      stop_(make_eventfd()),
+      answers_(kAnswersMax),
+      thread_([this] { run(); }) {}
+
+PostgresWatch::~PostgresWatch() {
+  signal_eventfd(stop_.get());
+  thread_.join();
+}
+
+void PostgresWatch::run() {
+  const auto interval = std::chrono::ceil<std::chrono::milliseconds>(options_.interval).count();
+  pollfd stop{stop_.get(), POLLIN, 0};
+  while (stop.revents == 0) {
+    const Result<PostgresFacts> asked = Inquiry(clock_, stop_.get()).ask(options_);
+    PostgresFacts facts;
+    if (asked.ok()) {
+      facts = asked.value();
+    } else {
+      facts.error = asked.error().message;
+    }
+    std::ignore = answers_.try_push(facts);  // full: see kAnswersMax
+    // A signal handler of the process ends the wait early: then it is asked sooner.
+    std::ignore = ::poll(&stop, 1, static_cast<int>(interval));
+  }
+}
+
+}  // namespace pgwalship
