@@ -118,8 +118,7 @@ struct Daemon::Parts {
         fetches({nodes, c.quorum, c.cluster.on_quorum_loss},
                 {*loop, *disk, *scans, links, store, l}),
         services{*loop, pushes, fetches,
-                 [this](std::function<void(std::string)> handler) { status(std::move(handler)); }} {
-  }
+                 [this](const std::function<void(std::string)>& handler) { status(handler); }} {}
 
   // The workers go first: their jobs use the services. The rest goes in reverse order.
   ~Parts() {
@@ -134,7 +133,7 @@ struct Daemon::Parts {
   void reload();
   void begin_drain(int signal);
   TimePoint turn(TimePoint now);
-  void status(std::function<void(std::string)> handler);
+  void status(const std::function<void(std::string)>& handler);
 
   Config config;
   Log& log;
@@ -242,10 +241,9 @@ void Daemon::Parts::on_postgres() {
 
 TimePoint Daemon::Parts::turn(TimePoint now) {
   TimePoint next = std::min(pushes.tick(now), fetches.tick(now));
-  // By index: a client's reply may end another client.
-  for (std::size_t i = 0; i < clients.size(); ++i) {
-    clients[i]->tick(now);
-    next = std::min(next, clients[i]->next_wakeup());
+  for (const auto& client : clients) {
+    client->tick(now);
+    next = std::min(next, client->next_wakeup());
   }
   std::erase_if(clients, [](const auto& client) { return client->ended(); });
   if (drain_by.has_value()) {
@@ -288,7 +286,7 @@ void Daemon::Parts::begin_drain(int signal) {
   loop->unwatch(listener->fd());
 }
 
-void Daemon::Parts::status(std::function<void(std::string)> handler) {
+void Daemon::Parts::status(const std::function<void(std::string)>& handler) {
   const bool posted = scans->post([this, handler]() -> Worker::Completion {
     auto facts = std::make_shared<DiskFacts>(
         read_disk_facts(file_system, store, config.postgres.data_directory));
