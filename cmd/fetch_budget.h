@@ -7,11 +7,10 @@
 #include "restorer/recovery_mode.h"
 #include "wal/segment_name.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace pgwalship {
-
-enum class Retry { kNo, kUntilTotal };
 
 struct FetchBudget {
   std::chrono::milliseconds total;     // for the answer
@@ -19,13 +18,15 @@ struct FetchBudget {
   std::chrono::milliseconds greeting;  // for the daemon to be there and to greet
   IfDown if_down = IfDown::kTryAgain;  // within `greeting`
   std::chrono::milliseconds wait;      // how long the daemon may wait for silent peers
-  Retry retry = Retry::kNo;
+  std::chrono::milliseconds retry{0};  // how long an unknown answer is not accepted
 };
 
 // The daemon's patience with connected peers (restorer/fetch_plan.h) comes on top of the wait.
 inline constexpr std::chrono::milliseconds kAnswerReserve =
     kStatPatience + std::chrono::milliseconds(200);
 inline constexpr std::chrono::milliseconds kWaitMax{10'000};  // then the daemon is asked anew
+// For one try, even with fetch-timeout = 0.
+inline constexpr std::chrono::milliseconds kAnswerMin{5'000};
 inline constexpr std::chrono::milliseconds kWatchdogGrace{5'000};
 
 constexpr FetchBudget fetch_budget(RecoveryMode mode, WalKind kind,
@@ -38,7 +39,7 @@ constexpr FetchBudget fetch_budget(RecoveryMode mode, WalKind kind,
             .watchdog = milliseconds(3'000),
             .greeting = milliseconds(1'000),
             .wait = milliseconds(retries ? 1'000 : 0),
-            .retry = retries ? Retry::kUntilTotal : Retry::kNo};
+            .retry = milliseconds(retries ? 2'800 : 0)};
   }
   if (mode == RecoveryMode::kStandby) {
     // It has streaming to go back to, and asks again.
@@ -48,11 +49,12 @@ constexpr FetchBudget fetch_budget(RecoveryMode mode, WalKind kind,
             .if_down = IfDown::kFail,
             .wait = milliseconds(0)};
   }
-  return {.total = fetch_timeout,
-          .watchdog = fetch_timeout + kWatchdogGrace,
+  const milliseconds total = std::max(fetch_timeout, kAnswerMin);
+  return {.total = total,
+          .watchdog = total + kWatchdogGrace,
           .greeting = kRestartPatience,
-          .wait = retries ? kWaitMax : milliseconds(0),
-          .retry = retries ? Retry::kUntilTotal : Retry::kNo};
+          .wait = retries ? std::min(fetch_timeout, kWaitMax) : milliseconds(0),
+          .retry = retries ? fetch_timeout : milliseconds(0)};
 }
 
 }  // namespace pgwalship

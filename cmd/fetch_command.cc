@@ -40,7 +40,9 @@ class Fetch {
   Fetch(const Config& config, const FetchBudget& budget, WalName name, std::string destination)
       : config_(config),
         budget_(budget),
-        deadline_(clock_.now() + budget.total),
+        start_(clock_.now()),
+        deadline_(start_ + budget.total),
+        retry_until_(start_ + budget.retry),
         placement_{std::move(name), std::move(destination), deadline_},
         store_(file_system_, {.directory = config.archive.directory}) {}
 
@@ -48,8 +50,7 @@ class Fetch {
     std::chrono::milliseconds pause = kPauseMin;
     for (;;) {
       Finding finding = try_once();
-      if (finding.verdict != FetchVerdict::kUnknown || budget_.retry == Retry::kNo ||
-          clock_.now() + pause >= deadline_) {
+      if (finding.verdict != FetchVerdict::kUnknown || clock_.now() + pause >= retry_until_) {
         return finding;
       }
       pause_for(pause);
@@ -191,7 +192,9 @@ class Fetch {
   const FetchBudget& budget_;
   SystemClock clock_;
   PosixFileSystem file_system_;
+  const TimePoint start_;
   const TimePoint deadline_;
+  const TimePoint retry_until_;
   Placement placement_;
   ArchiveStore store_;
 };

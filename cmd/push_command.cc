@@ -22,34 +22,34 @@ class Delivery {
   Delivery(DaemonClient& daemon, TimePoint deadline) : daemon_(daemon), deadline_(deadline) {}
 
   Result<Done> run(const PushSource& source, const WalName& name) {
-    TRY(send(Put{kPutId, name, 0, source.facts()}));
     const int level = daemon_.theirs().compression_level;
-    TRY_ASSIGN(const std::optional<std::uint32_t> file_crc32,
-               source.compress(level >= 1 && level <= 9 ? level : kGzipLevelDefault,
-                               [this](ByteView piece) { return send_piece(piece); }));
-    if (file_crc32.has_value()) {
-      TRY(send(PutEnd{kPutId, *file_crc32}));
+    TRY_ASSIGN(Next next, send(Put{kPutId, name, 0, source.facts()}));
+    if (next == Next::kGoOn) {
+      TRY_ASSIGN(const std::optional<std::uint32_t> file_crc32,
+                 source.compress(level >= 1 && level <= 9 ? level : kGzipLevelDefault,
+                                 [this](ByteView piece) {
+                                   return send(Data{kPutId, Bytes(piece.begin(), piece.end())});
+                                 }));
+      if (file_crc32.has_value()) {
+        TRY_ASSIGN(next, send(PutEnd{kPutId, *file_crc32}));
+      }
     }
     return wait_for_verdict();
   }
 
  private:
-  Result<PushSource::Next> send_piece(ByteView piece) {
-    TRY(send(Data{kPutId, Bytes(piece.begin(), piece.end())}));
-    TRY_ASSIGN(const bool answered, daemon_.has_message());
-    return answered ? PushSource::Next::kStop : PushSource::Next::kGoOn;
-  }
+  using Next = PushSource::Next;
 
-  // A daemon that ends the session says why before it does.
-  Result<void> send(const Message& message) {
+  // Stops when the daemon has answered already. It may also have hung up after that.
+  Result<Next> send(const Message& message) {
     const Result<void> sent = daemon_.send(message, deadline_);
-    if (!sent.ok() && sent.error().code == Errc::kRetry) {
-      TRY_ASSIGN(const bool explained, daemon_.has_message());
-      if (explained) {
-        TRY(daemon_.receive(deadline_));
-      }
+    const Result<bool> answered = daemon_.has_message();
+    if (answered.ok() && answered.value()) {
+      return Next::kStop;
     }
-    return sent;
+    TRY(sent);
+    TRY(answered);
+    return Next::kGoOn;
   }
 
   Result<Done> wait_for_verdict() {

@@ -1,0 +1,90 @@
+#include "cmd/status_view.h"
+
+#include <gtest/gtest.h>
+
+namespace pgwalship {
+namespace {
+
+std::string render(std::string_view json) {
+  const auto text = render_status(json);
+  EXPECT_TRUE(text.ok());
+  return text.ok() ? text.value() : "";
+}
+
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+TEST(StatusView, ShowsTheWholeReport) {
+  EXPECT_EQ(render(R"json({
+    "version": 1, "node": "pgdb1", "cluster": "main", "role": "primary",
+    "system_identifier": "7299870112345678901",
+    "quorum": {"expression": "ANY 1 (*)", "held": false, "why": "pgdb2 is down"},
+    "peers": [
+      {"node": "pgdb2", "site": "east", "state": "down", "counts": false, "since_seconds": 7300,
+       "last_error": "refused", "in_flight": 0, "backlog": 12, "round_trip_ms": null,
+       "bytes_sent": 0, "files_sent": 0},
+      {"node": "pgdb3", "site": "west", "state": "up", "counts": true, "since_seconds": 59,
+       "last_error": "", "in_flight": 2, "backlog": 0, "round_trip_ms": 1.5,
+       "bytes_sent": 1610612736, "files_sent": 300}],
+    "archive": {"directory": "/archive", "files": 3, "free_bytes": 1048576,
+      "ranges": [{"timeline": 1, "first": "A", "last": "B", "files": 2}],
+      "quarantined": ["x.gz"]},
+    "push": {"last_name": "B", "last_age_seconds": 90, "last_error": "timed out",
+      "last_error_age_seconds": 200000, "open": 1, "acknowledged": 5, "failed": 2},
+    "conflicts": [{"name": "B", "where": "pgdb3", "text": "hashes differ"}],
+    "postgresql": {"role": "primary", "ready": 4}})json"),
+            R"json(NOT SAFE: quorum ANY 1 (*) is not held: pgdb2 is down
+pgdb1, cluster main, primary, system identifier 7299870112345678901, 4 ready in pg_wal
+
+Peers
+  peer   site  state  since  counts  backlog  in flight  round trip  sent               last error
+  pgdb2  east  down   2 h    no      12       0                      0 files, 0 B       refused
+  pgdb3  west  up     59 s   yes     0        2          1.5 ms      300 files, 1.5 GB
+
+Archive /archive: 3 files, 1 MB free
+  timeline  first  last  files
+  1         A      B     2
+  in quarantine: x.gz
+
+Push: 5 acknowledged, 2 failed, 1 open
+  last: B, 90 s ago
+  last error, 2 days ago: timed out
+
+Conflicts (nothing was overwritten; both are kept)
+  B at pgdb3: hashes differ
+)json");
+}
+
+TEST(StatusView, GivesTheVerdictFirst) {
+  EXPECT_EQ(first_line(render(R"json({"quorum": {"expression": "NONE", "held": true}})json")),
+            "OK: quorum NONE is held");
+  EXPECT_EQ(first_line(render(R"json({"quorum": {"expression": "NONE", "held": true},
+                                  "conflicts": [{"name": "B"}]})json")),
+            "ATTENTION: quorum NONE is held, but there are conflicts");
+  EXPECT_EQ(first_line(render(R"json({"quorum": {"expression": "NONE", "held": true},
+                                  "archive": {"quarantined": ["x"]}})json")),
+            "ATTENTION: quorum NONE is held, but there are files in quarantine");
+  EXPECT_EQ(first_line(render(R"json({"quorum": {"expression": "NONE", "held": false}})json")),
+            "NOT SAFE: quorum NONE is not held");
+}
+
+TEST(StatusView, BearsWhatAnotherVersionSends) {
+  for (const char* json :
+       {"{}", R"json({"peers": 7, "archive": [], "push": "x", "quorum": null, "new": {}})json",
+        R"json({"peers": [7, null, {"node": 5, "since_seconds": "x"}]})json",
+        R"json({"archive": {"ranges": {}, "files": "many"}})json"}) {
+    EXPECT_EQ(first_line(render(json)).substr(0, 9), "NOT SAFE:") << json;
+  }
+}
+
+TEST(StatusView, RefusesWhatIsNoReport) {
+  for (const char* json : {"", "7", "[]", "{\"node\": ", "not json"}) {
+    const auto text = render_status(json);
+    ASSERT_FALSE(text.ok()) << json;
+    EXPECT_EQ(text.error().code, Errc::kProtocol);
+  }
+}
+
+}  // namespace
+}  // namespace pgwalship
