@@ -1,0 +1,49 @@
+// `cmake --install` puts everything in its place.
+#include "tests/support/temp_dir.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+namespace pgwalship {
+namespace {
+
+class InstallTest : public testing::Test {
+ protected:
+  InstallTest() {
+    const std::string command = "DESTDIR=" + directory_.path() +
+                                " " PGWALSHIP_CMAKE " --install " PGWALSHIP_BUILD " >" +
+                                directory_.file("log");
+    EXPECT_EQ(std::system(command.c_str()), 0);
+  }
+  std::string installed(const std::string& path) const {
+    return directory_.path() + PGWALSHIP_PREFIX + path;
+  }
+  std::string text(const std::string& path) const {
+    std::ifstream file(installed(path));
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  TempDir directory_;
+};
+
+TEST_F(InstallTest, PutsEverythingInItsPlace) {
+  for (const char* path :
+       {"/bin/pgwalship", "/bin/pgwalshipd", "/share/man/man1/pgwalship.1",
+        "/share/man/man5/pgwalship.conf.5", "/share/man/man8/pgwalshipd.8",
+        "/share/doc/pgwalship/LICENSE", "/share/doc/pgwalship/pgwalship.conf.example",
+        "/lib/systemd/system/pgwalshipd.service"}) {
+    EXPECT_TRUE(std::filesystem::is_regular_file(installed(path))) << path;
+  }
+}
+
+TEST_F(InstallTest, TheUnitStartsTheInstalledDaemon) {
+  EXPECT_THAT(text("/lib/systemd/system/pgwalshipd.service"),
+              testing::HasSubstr("\nExecStart=" PGWALSHIP_PREFIX "/bin/pgwalshipd --foreground\n"));
+}
+
+}  // namespace
+}  // namespace pgwalship
