@@ -6,6 +6,13 @@ namespace pgwalship {
 
 namespace {
 
+// When the quorum has been out of reach for kOutageKnown, a push waits no longer than
+// kOutagePatience for its return. PostgreSQL tries again anyway, and when it is stopped in the
+// middle of its three tries it makes three more: those must end before a resource agent loses
+// patience (H15).
+constexpr std::chrono::seconds kOutageKnown{10};
+constexpr std::chrono::seconds kOutagePatience{5};
+
 // Both are sorted in archiving order.
 std::vector<WalName> names_missing_from(const std::vector<WalName>& theirs,
                                         const std::vector<WalName>& mine) {
@@ -67,14 +74,17 @@ void Shipper::on(const PushSubmitted& event, TimePoint now) {
   const bool rival = std::any_of(pushes_.begin(), pushes_.end(), [&](const auto& entry) {
     return entry.second.name == event.name && entry.second.sha256 != event.sha256;
   });
-  pushes_.emplace(event.push, Push{.name = event.name,
-                                   .sha256 = event.sha256,
-                                   .deadline = event.deadline,
-                                   .peers = std::vector<Holding>(peers_.size()),
-                                   .held_back = rival || event.local_name == LocalName::kTaken,
-                                   .replied = false,
-                                   .local = {},
-                                   .conflict = {}});
+  const bool outage = quorum_held_ == false && now - quorum_changed_ >= kOutageKnown;
+  pushes_.emplace(
+      event.push,
+      Push{.name = event.name,
+           .sha256 = event.sha256,
+           .deadline = outage ? std::min(event.deadline, now + kOutagePatience) : event.deadline,
+           .peers = std::vector<Holding>(peers_.size()),
+           .held_back = rival || event.local_name == LocalName::kTaken,
+           .replied = false,
+           .local = {},
+           .conflict = {}});
   actions_.emplace_back(StoreLocally{event.push});
   for (NodeId id = 0; id < peers_.size(); ++id) {
     enqueue_fresh(id, event.push, now);

@@ -44,8 +44,7 @@ inline constexpr std::chrono::seconds kRetryMax{30};
 inline constexpr std::chrono::seconds kCompareInterval{60};
 // A peer that does not count yet is compared more often, so that a new cluster starts soon.
 inline constexpr std::chrono::seconds kCompareIntervalNew{2};
-// Conflicts kept for status; the quarantine directory holds them all.
-inline constexpr std::size_t kConflictsMax = 64;
+inline constexpr std::size_t kConflictsMax = 64;  // for status; the quarantine holds them all
 
 enum class PeerState {
   kDown,        // no session. From any state by PeerLost; leaves to kComparing by PeerGreeted.
@@ -243,6 +242,7 @@ class Shipper {
   bool self_reconciled_ = false;
   bool new_cluster_ = false;  // all nodes were up at once and none was reconciled
   std::optional<bool> quorum_held_;
+  TimePoint quorum_changed_{};  // when quorum_held_ last did
   TransferId next_transfer_ = 1;
   ShipperActions actions_;  // collected by one step()
 };

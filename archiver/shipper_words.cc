@@ -52,6 +52,7 @@ void Shipper::note_quorum(TimePoint now) {
   }
   const bool first = !quorum_held_.has_value();
   quorum_held_ = held;
+  quorum_changed_ = now;
   if (held) {
     report(Gravity::kInfo, "quorum " + options_.quorum.text() + ": held");
   } else if (first) {

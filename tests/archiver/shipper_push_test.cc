@@ -311,6 +311,29 @@ TEST_F(ShipperTest, H14TheDeadlineHoldsForTheLocalArchiveToo) {
   EXPECT_EQ(shipper_->open_pushes(), 0U);
 }
 
+TEST_F(ShipperTest, H15InALongOutageAPushWaitsLess) {
+  up(b);
+  lose(b);
+  at(9);
+  submit(1, segment(5));
+  stored(1);
+  at(10);
+  submit(2, segment(6));
+  stored(2);
+  at(14.999);
+  EXPECT_EQ(verdict(2), "none");
+  at(15);
+  EXPECT_THAT(verdict(2), HasSubstr("timeout: "));
+  EXPECT_EQ(verdict(1), "none") << "submitted when the outage was young";
+  at(24);
+  EXPECT_THAT(verdict(1), HasSubstr("timeout: "));
+  submit(3, segment(7));
+  stored(3);
+  greet(b);
+  answer(b, segment(7));
+  EXPECT_EQ(verdict(3), "ok");
+}
+
 TEST_F(ShipperTest, TheDeadlineTextNamesTheTroubleOfEachPeer) {
   Setup setup;
   setup.quorum = "ALL (*)";
