@@ -1,14 +1,13 @@
 """PostgreSQL 15 itself: archiving under load, recovery through fetch, and stopping in time."""
 
 import os
-import pathlib
 import random
 import shutil
 import signal
 import subprocess
 import time
 
-from harness import LONG, Case, postgres_bin, sha256, wait_until
+from harness import LONG, Case, sha256, wait_until
 
 
 class PostgresCase(Case):
@@ -50,6 +49,11 @@ class PostgresCase(Case):
                 f"archive_command = '{command} push %p %f'",
                 f"restore_command = '{command} fetch %f %p'", *settings]) + "\n")
         return data
+
+    def signal(self, cluster, data, name):
+        (data / name).touch()
+        if os.getuid() == 0:
+            shutil.chown(data / name, cluster.user)
 
     def start_server(self, cluster, node):
         outcome = cluster.pg_ctl(cluster.dir / node / "data", "-l",
@@ -130,19 +134,15 @@ class Recovery(PostgresCase):
     def test_a_standby_recovers_through_fetch_and_is_promoted(self):
         cluster = self.server()
         data = self.base_backup(cluster, "node2")
-        (data / "standby.signal").touch()
-        if os.getuid() == 0:
-            shutil.chown(data / "standby.signal", cluster.user)
+        self.signal(cluster, data, "standby.signal")
         cluster.psql("CREATE TABLE proof AS SELECT generate_series(1, 1000) AS i")
         cluster.run(cluster.pgbench("-c", "2", "-T", "3", "-n"))
-        last = self.archive_all(cluster)
+        self.archive_all(cluster)
         # What node2 needs must come from a peer.
         for path in cluster.archive_dir("node2").glob("0*.gz"):
             path.unlink()
         self.start_server(cluster, "node2")
         standby = cluster.dir / "node2"
-        want = cluster.psql(f"SELECT to_regclass('proof') IS NOT NULL")
-        self.assertEqual(want, "t")
         wait_until(lambda: cluster.psql("SELECT to_regclass('proof') IS NOT NULL",
                                         host=standby) == "t", 60, "the standby has the table")
         self.assertEqual(cluster.psql("SELECT count(*) FROM proof", host=standby), "1000")
@@ -162,28 +162,24 @@ class Recovery(PostgresCase):
 
     def test_point_in_time_on_a_node_whose_archive_is_empty(self):
         cluster = self.server()
-        self.base_backup(cluster, "node3", "recovery_target_name = 'here'",
-                         "recovery_target_action = 'promote'")
+        data = self.base_backup(cluster, "node3", "recovery_target_name = 'here'",
+                                "recovery_target_action = 'promote'")
         cluster.psql("CREATE TABLE proof AS SELECT generate_series(1, 500) AS i")
         cluster.psql("SELECT pg_create_restore_point('here')")
         cluster.run(cluster.pgbench("-c", "2", "-T", "3", "-n"))
         cluster.psql("DELETE FROM proof")
         self.archive_all(cluster)
-        expected = set(cluster.archive("node1"))
-        cluster.stop_daemon("node3")
-        for path in cluster.archive_dir("node3").glob("0*.gz"):
-            path.unlink()
-        cluster.start_daemon("node3")
-        signal_file = cluster.dir / "node3" / "data" / "recovery.signal"
-        signal_file.touch()
+        cluster.kill("node3")
+        shutil.rmtree(cluster.archive_dir("node3"))
+        cluster.archive_dir("node3").mkdir()
+        self.signal(cluster, data, "recovery.signal")
         if os.getuid() == 0:
-            shutil.chown(signal_file, cluster.user)
-        self.start_server(cluster, "node3")
+            shutil.chown(cluster.archive_dir("node3"), cluster.user)
+        cluster.restart("node3")  # its server, too
         restored = cluster.dir / "node3"
         wait_until(lambda: cluster.psql("SELECT pg_is_in_recovery()", host=restored) == "f", 90,
                    "recovery reached its target")
         self.assertEqual(cluster.psql("SELECT count(*) FROM proof", host=restored), "500")
-        self.assertTrue(expected)
 
     def test_h36_recovery_is_not_ended_by_silent_peers(self):
         cluster = self.server()
@@ -195,9 +191,7 @@ class Recovery(PostgresCase):
             path.unlink()
         for node in ("node1", "node2"):
             cluster.kill(node)
-        (data / "recovery.signal").touch()
-        if os.getuid() == 0:
-            shutil.chown(data / "recovery.signal", cluster.user)
+        self.signal(cluster, data, "recovery.signal")
         outcome = cluster.pg_ctl(data, "-l", cluster.dir / "node3" / "server.log", "-t", "30",
                                  "start")
         self.assertNotEqual(outcome.code, 0, "it must not open with a part of the data")

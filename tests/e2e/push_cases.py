@@ -1,9 +1,7 @@
 """push: what is acknowledged, what is refused, and with which exit code."""
 
 import os
-import pwd
 import random
-import shutil
 import signal
 import socket
 import struct
@@ -224,7 +222,7 @@ class Push(Case):
         self.assert_push(cluster.push("node1", segment_name(1), segment(1)), 0)
         chance = random.Random(13)
         for number in range(2, 8):
-            path = cluster.file("dying", segment(number, random_bytes=SEGMENT_BYTES))
+            path = cluster.file("dying", segment(number, random_bytes=SEGMENT_BYTES // 2))
             process = cluster.start(cluster.command("node1", "push", path, segment_name(number)))
             time.sleep(chance.uniform(0, 0.02))
             cluster.stop_daemon("node1", signal.SIGKILL)
