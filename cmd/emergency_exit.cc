@@ -4,9 +4,9 @@
 
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <signal.h>
 #include <sys/time.h>
 #include <tuple>
 #include <unistd.h>

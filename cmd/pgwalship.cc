@@ -9,8 +9,8 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <exception>
-#include <signal.h>
 #include <tuple>
 #include <unistd.h>
 

@@ -62,9 +62,8 @@ int run_status(const Invocation& invocation) {
   if (!json.ok()) {
     return fail(json.error());
   }
-  Result<std::string> shown = arguments.value().flags.contains("json")
-                                  ? Result<std::string>(json.value() + "\n")
-                                  : render_status(json.value());
+  Result<std::string> shown =
+      arguments.value().flags.contains("json") ? json : render_status(json.value());
   if (!shown.ok()) {
     return fail(shown.error());
   }

@@ -35,6 +35,11 @@ bool is_true(const Json& object, const char* name) {
   return value.is_boolean() && value.get<bool>();
 }
 
+bool is_false(const Json& object, const char* name) {
+  const Json& value = field(object, name);
+  return value.is_boolean() && !value.get<bool>();
+}
+
 // The elements of a list; none when it is not one.
 const Json& list_of(const Json& object, const char* name) {
   static const Json kNone = Json::array();
@@ -112,6 +117,12 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+bool any_peer_differs(const Json& report) {
+  const Json& peers = list_of(report, "peers");
+  return std::any_of(peers.begin(), peers.end(),
+                     [](const Json& peer) { return is_true(peer, "configuration_differs"); });
+}
+
 std::string verdict(const Json& report) {
   const Json& quorum = field(report, "quorum");
   const std::string expression = text_of(quorum, "expression");
@@ -121,6 +132,10 @@ std::string verdict(const Json& report) {
     line = "NOT SAFE: quorum " + expression + " is not held" + (why.empty() ? "" : ": " + why);
   } else if (!list_of(report, "conflicts").empty()) {
     line = "ATTENTION: quorum " + expression + " is held, but there are conflicts";
+  } else if (const std::string error = text_of(field(report, "archive"), "error"); !error.empty()) {
+    line = "ATTENTION: quorum " + expression + " is held, but the local archive fails: " + error;
+  } else if (any_peer_differs(report)) {
+    line = "ATTENTION: quorum " + expression + " is held, but configurations differ";
   } else if (!list_of(field(report, "archive"), "quarantined").empty()) {
     line = "ATTENTION: quorum " + expression + " is held, but there are files in quarantine";
   } else {
@@ -143,7 +158,11 @@ std::string identity(const Json& report) {
   if (const auto ready = number_of(postgresql, "ready"); ready.has_value()) {
     line += ", " + with_unit(*ready, "ready in pg_wal");
   }
-  return line + "\n";
+  line += "\n";
+  if (is_false(postgresql, "reachable") && !text_of(postgresql, "error").empty()) {
+    line += "PostgreSQL cannot be asked: " + text_of(postgresql, "error") + "\n";
+  }
+  return line;
 }
 
 std::string peers(const Json& report) {
@@ -152,7 +171,7 @@ std::string peers(const Json& report) {
     return "";
   }
   Table table({"peer", "site", "state", "since", "counts", "backlog", "in flight", "round trip",
-               "sent", "last error"});
+               "sent", "configuration", "last error"});
   for (const Json& peer : all) {
     const auto sent = number_of(peer, "bytes_sent");
     const auto round_trip = number_of(peer, "round_trip_ms");
@@ -161,6 +180,7 @@ std::string peers(const Json& report) {
                text_of(peer, "backlog"), text_of(peer, "in_flight"),
                round_trip.has_value() ? with_unit(*round_trip, "ms") : "",
                sent.has_value() ? text_of(peer, "files_sent") + " files, " + size_text(*sent) : "",
+               is_true(peer, "configuration_differs") ? "differs" : "",
                text_of(peer, "last_error")});
   }
   return "\nPeers\n" + table.text();
@@ -175,6 +195,9 @@ std::string archive(const Json& report) {
       "\nArchive " + text_of(archive, "directory") + ": " + text_of(archive, "files") + " files";
   if (const auto free = number_of(archive, "free_bytes"); free.has_value()) {
     text += ", " + size_text(*free) + " free";
+  }
+  if (is_false(archive, "complete")) {
+    text += "; no peer has made it complete yet, so it does not count for them";
   }
   text += "\n";
   if (const Json& ranges = list_of(archive, "ranges"); !ranges.empty()) {

@@ -3,7 +3,7 @@
 #include "wal/segment_header.h"
 
 #include <algorithm>
-#include <signal.h>
+#include <csignal>
 #include <tuple>
 
 namespace pgwalship {

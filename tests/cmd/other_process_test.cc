@@ -160,7 +160,7 @@ TEST(StatusProcess, GivesTheReportItselfToPrograms) {
   const ScriptedDaemon daemon(node.socket(), daemon_hello(), report_in_pieces());
   const ProgramEnd end = node.run({"status", "--json"});
   EXPECT_EQ(end.status, 0) << end.err;
-  EXPECT_EQ(end.out, std::string(kReport) + "\n");
+  EXPECT_EQ(end.out, kReport);
 }
 
 TEST(StatusProcess, SaysThatTheDaemonIsDown) {

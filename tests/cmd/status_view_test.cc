@@ -69,6 +69,23 @@ TEST(StatusView, GivesTheVerdictFirst) {
             "NOT SAFE: quorum NONE is not held");
 }
 
+TEST(StatusView, WarnsOfWhatIsWrongWhileTheQuorumIsHeld) {
+  EXPECT_EQ(first_line(render(R"json({"quorum": {"expression": "NONE", "held": true},
+                                  "archive": {"error": "Input/output error"}})json")),
+            "ATTENTION: quorum NONE is held, but the local archive fails: Input/output error");
+  const std::string differing = render(R"json({"quorum": {"expression": "NONE", "held": true},
+                        "peers": [{"node": "pgdb2", "configuration_differs": true}]})json");
+  EXPECT_EQ(first_line(differing), "ATTENTION: quorum NONE is held, but configurations differ");
+  EXPECT_NE(differing.find("pgdb2  no      differs"), std::string::npos) << differing;
+}
+
+TEST(StatusView, SaysWhoCannotBeCountedOnOrAsked) {
+  const std::string text = render(R"json({"archive": {"directory": "/a", "complete": false},
+                        "postgresql": {"reachable": false, "error": "no such socket"}})json");
+  EXPECT_NE(text.find("no peer has made it complete yet"), std::string::npos) << text;
+  EXPECT_NE(text.find("PostgreSQL cannot be asked: no such socket\n"), std::string::npos) << text;
+}
+
 TEST(StatusView, BearsWhatAnotherVersionSends) {
   for (const char* json :
        {"{}", R"json({"peers": 7, "archive": [], "push": "x", "quorum": null, "new": {}})json",
