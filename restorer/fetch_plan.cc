@@ -217,16 +217,15 @@ bool FetchPlan::proven_absent() const {
 }
 
 FetchEnded FetchPlan::verdict() const {
-  const std::string& name = options_.name.text();
   if (proven_absent()) {
-    return {FetchVerdict::kAbsent, "no node of the cluster has " + name, ""};
+    return {FetchVerdict::kAbsent, "no node of the cluster has it", ""};
   }
   if (corrupt_copies_ && !copy_promised()) {
     return {FetchVerdict::kCorrupt,
-            "only corrupt copies of " + name + ": " + corrupt_places() + why_unknown(),
+            "there are only corrupt copies: " + corrupt_places() + why_unknown(),
             "push the file again from a server whose pg_wal or backup still holds it"};
   }
-  return {FetchVerdict::kUnknown, name + " was not found, and may exist" + why_unknown(),
+  return {FetchVerdict::kUnknown, "not found, but it may exist" + why_unknown(),
           anybody_silent()
               ? "bring the silent nodes back, or look there: `pgwalship status` shows the links"
               : "`pgwalship status` shows the state of each node"};

@@ -68,7 +68,6 @@ class FetchPlan {
     const NodeList* nodes = nullptr;  // borrowed, like quorum
     const Quorum* quorum = nullptr;
     OnQuorumLoss on_quorum_loss = OnQuorumLoss::kWait;
-    WalName name;
     LocalCopy local = LocalCopy::kAbsent;
     bool self_evidence = false;  // this node's own archive was made complete once
     Duration wait{};             // for peers that are silent; 0: only for those connected now

@@ -46,8 +46,8 @@ void FetchService::start(FetchId id, Duration wait, FetchPlan::LocalCopy local,
                          bool self_evidence) {
   Fetching& fetching = fetches_.at(id);
   fetching.plan = std::make_unique<FetchPlan>(
-      FetchPlan::Options{&options_.nodes, &options_.quorum, options_.on_quorum_loss, fetching.name,
-                         local, self_evidence, wait},
+      FetchPlan::Options{&options_.nodes, &options_.quorum, options_.on_quorum_loss, local,
+                         self_evidence, wait},
       machine_.loop.now());
   for (NodeId peer = 0; peer < options_.nodes.size(); ++peer) {
     if (machine_.links.is_up(peer) && fetches_.contains(id)) {

@@ -26,7 +26,6 @@ struct Setting {
     return FetchPlan({.nodes = &nodes,
                       .quorum = &quorum,
                       .on_quorum_loss = on_quorum_loss,
-                      .name = WalName::parse("000000010000000000000007").value(),
                       .local = local,
                       .self_evidence = self_evidence,
                       .wait = wait},
@@ -164,7 +163,7 @@ TEST(FetchPlan, H25H28DecidesAsTheTableSays) {
 TEST(FetchPlan, H25SaysWhoWasSilentAndWhyThatMatters) {
   const FetchEnded end = end_of(three_nodes(), "b up, tick, at 1500");
   EXPECT_EQ(end.message,
-            "000000010000000000000007 was not found, and may exist; b did not answer in time, c is "
+            "not found, but it may exist; b did not answer in time, c is "
             "not connected; with quorum = ANY 1 (*) they may have acknowledged it");
   EXPECT_NE(end.hint, "");
 }
@@ -191,7 +190,7 @@ TEST(FetchPlan, H28NamesEveryCorruptCopy) {
   setting.local = FetchPlan::LocalCopy::kCorrupt;
   const FetchEnded end = end_of(setting, "b up, c up, b bad, c unable");
   EXPECT_EQ(end.message,
-            "only corrupt copies of 000000010000000000000007: this node's, b's; c cannot say: "
+            "there are only corrupt copies: this node's, b's; c cannot say: "
             "read: Input/output error");
 }
 
