@@ -138,7 +138,7 @@ void FetchService::act(FetchId id, const PullFrom& action) {
   pull->peer = action.peer;
   fetching.pulls[action.peer] = pull;
   const bool posted = machine_.disk.post([this, id, pull, name]() -> Worker::Completion {
-    auto staged = machine_.store.stage(name);
+    auto staged = machine_.store.stage(name, ArchiveStore::Reserve::kUse);
     if (!staged.ok()) {
       return [this, id, pull, error = staged.error()] { end_pull(id, pull, error); };
     }

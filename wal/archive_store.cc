@@ -124,8 +124,8 @@ Result<void> ArchiveStore::prepare() {
 }
 
 // (1) of the durable order.
-Result<std::unique_ptr<StagedFile>> ArchiveStore::stage(const WalName& name) {
-  if (options_.minimum_free_bytes > 0) {
+Result<std::unique_ptr<StagedFile>> ArchiveStore::stage(const WalName& name, Reserve reserve) {
+  if (options_.minimum_free_bytes > 0 && reserve == Reserve::kKeep) {
     TRY_ASSIGN(const std::uint64_t free, free_bytes());
     if (free < options_.minimum_free_bytes) {
       return Error{Errc::kNoSpace,
@@ -141,6 +141,13 @@ Result<std::unique_ptr<StagedFile>> ArchiveStore::stage(const WalName& name) {
     if (file.ok()) {
       return std::unique_ptr<StagedFile>(
           new StagedFile(file_system_, name, path, std::move(file).value()));
+    }
+    if (file.error().code == Errc::kNotFound && attempt == 1 &&
+        file_system_.stat(layout_.directory()).ok()) {
+      // Somebody took .pgwalship away under a running daemon or receiver. An archive directory that
+      // is gone itself is not made again: its file system may just not be mounted.
+      TRY(prepare());
+      continue;
     }
     if (file.error().code != Errc::kAlreadyExists || attempt == kAttemptsMax) {
       return with_hint(file.error()).within("store '" + name.text() + "'");

@@ -74,7 +74,9 @@ class ArchiveStore {
   Result<void> prepare();
 
   // (1). kNoSpace below minimum_free_bytes.
-  Result<std::unique_ptr<StagedFile>> stage(const WalName& name);
+  // Reserve::kUse: a recovery waits for this file, minimum_free_bytes or not.
+  enum class Reserve { kKeep, kUse };
+  Result<std::unique_ptr<StagedFile>> stage(const WalName& name, Reserve reserve = Reserve::kKeep);
 
   // (3) to (6). On success the content is durable under its name. What the staged bytes must be:
   // Content::kVerify also unpacks it and compares its hash with what its header claims: for a copy

@@ -23,6 +23,25 @@ TEST_F(ArchiveStoreTest, StoresWhatItWasGiven) {
   EXPECT_EQ(store_.verify(name_).value(), facts_of(name_, raw_));
 }
 
+TEST_F(ArchiveStoreTest, H16WorksOnWhenItsStateDirectoryWasTakenAway) {
+  fs::remove_all(archive_path(".pgwalship"));
+  EXPECT_EQ(put(store_, name_, file_).value(), PutOutcome::kStored);
+  EXPECT_FALSE(store_.reconciled());
+}
+
+TEST_F(ArchiveStoreTest, H16AnArchiveThatIsNotMountedIsNotMadeAnew) {
+  fs::remove_all(archive_path(""));
+  EXPECT_EQ(store_.stage(name_).error().code, Errc::kNotFound);
+  EXPECT_FALSE(fs::exists(archive_path("")));
+}
+
+TEST_F(ArchiveStoreTest, ARecoveryMayUseTheReserve) {
+  ArchiveStore full(file_system_,
+                    {.directory = store_.directory(), .minimum_free_bytes = 1ULL << 62, .seed = 1});
+  EXPECT_EQ(full.stage(name_).error().code, Errc::kNoSpace);
+  EXPECT_TRUE(full.stage(name_, ArchiveStore::Reserve::kUse).ok());
+}
+
 TEST_F(ArchiveStoreTest, ReadRawGivesThePushedBytes) {
   ASSERT_TRUE(put(store_, name_, file_).ok());
   Bytes raw;
