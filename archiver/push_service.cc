@@ -331,6 +331,7 @@ void PushService::request_page(NodeId peer, const std::shared_ptr<Comparison>& c
         if (const auto* done = std::get_if<Done>(&answer); done != nullptr && done->error) {
           comparison->all_theirs = *done->error;
         } else if (const auto* page = std::get_if<ListResult>(&answer)) {
+          comparison->peer_reconciled = page->reconciled;
           comparison->theirs.insert(comparison->theirs.end(), page->names.begin(),
                                     page->names.end());
           if (page->more && !page->names.empty()) {
@@ -352,7 +353,7 @@ void PushService::finish_comparison(NodeId peer, const std::shared_ptr<Compariso
   }
   comparisons_.erase(current);
   feed(Compared{peer, comparison->self_reconciled, std::move(*comparison->mine),
-                std::move(*comparison->all_theirs)});
+                std::move(*comparison->all_theirs), comparison->peer_reconciled});
 }
 
 void PushService::act(const TellReconciled& action) {

@@ -90,6 +90,7 @@ class PushService final : public LinkSet::Observer {
     std::vector<WalName> theirs;
     std::optional<Result<std::vector<WalName>>> all_theirs;
     bool self_reconciled = false;
+    std::optional<bool> peer_reconciled;
   };
   using UploadRef = std::shared_ptr<Upload>;
 

@@ -13,6 +13,11 @@ namespace {
 constexpr std::chrono::seconds kOutageKnown{10};
 constexpr std::chrono::seconds kOutagePatience{5};
 
+// The peer cannot store anything, as opposed to this one file.
+bool is_refusal(Errc code) {
+  return code == Errc::kNoSpace || code == Errc::kIo || code == Errc::kInvalid;
+}
+
 // Both are sorted in archiving order.
 std::vector<WalName> names_missing_from(const std::vector<WalName>& theirs,
                                         const std::vector<WalName>& mine) {
@@ -119,6 +124,7 @@ void Shipper::on(const PeerGreeted& event, TimePoint now) {
   CHECK(is_peer(event.peer) && peer.view.state == PeerState::kDown);
   peer.view.reconciled = event.reconciled;
   peer.view.last_error.clear();
+  peer.view.refuses = false;
   peer.retry_delay = kRetryMin;
   peer.in_trouble = false;
   report(Gravity::kInfo, "peer " + name_of(event.peer) + ": connected");
@@ -162,6 +168,7 @@ void Shipper::on(const FileAnswered& event, TimePoint now) {
 
   if (event.result.ok()) {
     ++peer.view.files_sent;
+    peer.view.refuses = false;
     mark(event.peer, item, Holding::kDurable, nullptr);
   } else if (event.result.error().code == Errc::kConflict) {
     mark(event.peer, item, Holding::kConflict, &event.result.error());
@@ -169,6 +176,7 @@ void Shipper::on(const FileAnswered& event, TimePoint now) {
   } else {
     peer.failed = true;
     peer.view.last_error = item.name.text() + ": " + event.result.error().message;
+    peer.view.refuses = peer.view.refuses || (item.fresh && is_refusal(event.result.error().code));
     if (peer.view.state == PeerState::kCurrent) {
       fall_behind(event.peer, now);
     }
@@ -184,6 +192,14 @@ void Shipper::on(const Compared& event, TimePoint now) {
     return;  // the session it was asked in is gone
   }
   peer.comparing = false;
+  if (event.peer_reconciled.has_value()) {
+    if (peer.view.reconciled && !*event.peer_reconciled) {
+      report(Gravity::kWarning, "peer " + name_of(event.peer) +
+                                    ": its archive was replaced, and does not count until it is "
+                                    "complete again");
+    }
+    peer.view.reconciled = *event.peer_reconciled;
+  }
   if (!event.mine.ok() || !event.theirs.ok()) {
     peer.failed = true;
     peer.view.last_error =

@@ -55,7 +55,6 @@ enum class PeerState {
 };
 std::string_view to_word(PeerState state);
 
-// Events ---------------------------------------------------------------------------------------
 // Whether the archive here already has a file of that name when a push is staged.
 enum class LocalName { kFree, kTaken };
 
@@ -90,6 +89,7 @@ struct Compared {  // both listings, sorted; or why they could not be read
   bool self_reconciled;
   Result<std::vector<WalName>> mine;
   Result<std::vector<WalName>> theirs;
+  std::optional<bool> peer_reconciled = {};  // as the peer says now; its greeting may be old
 };
 struct ReconciledAnswered {
   NodeId peer;
@@ -102,7 +102,6 @@ struct Tick {};
 using ShipperEvent = std::variant<PushSubmitted, LocalStored, PeerGreeted, PeerLost, FileAnswered,
                                   Compared, ReconciledAnswered, PgWalSpace, Tick>;
 
-// Actions --------------------------------------------------------------------------------------
 struct StoreLocally {
   PushId push;
 };
@@ -150,6 +149,7 @@ class Shipper {
   struct PeerView {
     PeerState state = PeerState::kDown;
     bool reconciled = false;  // counts towards a quorum
+    bool refuses = false;     // could not store the last fresh file: holds no quorum now
     TimePoint since{};        // of the state
     std::string last_error;   // of the link or of a file; empty when all is well
     std::size_t in_flight = 0;

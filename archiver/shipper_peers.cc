@@ -140,6 +140,7 @@ void Shipper::settle(NodeId id, TimePoint now) {
   if (peer.view.state != PeerState::kCurrent) {
     become(id, PeerState::kCurrent, now);
     peer.view.last_error.clear();
+    peer.view.refuses = false;
     peer.retry_delay = kRetryMin;
     peer.in_trouble = false;
     report(Gravity::kInfo, "peer " + name_of(id) + ": current");

@@ -36,7 +36,7 @@ NodeSet Shipper::reachable() const {
   NodeSet set(peers_.size());
   for (NodeId id = 0; id < peers_.size(); ++id) {
     const PeerView& view = peers_[id].view;
-    set[id] = is_peer(id) && view.state != PeerState::kDown && view.reconciled;
+    set[id] = is_peer(id) && view.state != PeerState::kDown && view.reconciled && !view.refuses;
   }
   return set;
 }

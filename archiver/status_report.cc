@@ -78,7 +78,10 @@ Json archive_json(const StatusInputs& in) {
 }
 
 Json push_json(const StatusInputs& in) {
-  Json push{{"acknowledged", in.totals.acknowledged},
+  const bool failing =
+      !in.totals.last_error.empty() && in.totals.last_error_at >= in.totals.last_at;
+  Json push{{"failing", failing},
+            {"acknowledged", in.totals.acknowledged},
             {"failed", in.totals.failed},
             {"open", in.shipper.open_pushes()},
             {"last_name", in.totals.last_name}};

@@ -13,7 +13,7 @@ constexpr std::uint8_t kFailedOutcome = 128;
 constexpr std::size_t kOriginBytesMax = 255;
 constexpr auto kLastErrc = Errc::kInvalid;
 constexpr std::size_t kTextLengthBytes = 2;
-constexpr std::size_t kListResultHeadBytes = 8 + 1 + 4;
+constexpr std::size_t kListResultFixedBytes = 8 + 1 + 4 + 1;
 
 // The variant lists the messages in the order of docs/protocol.md, which numbers them from 1.
 constexpr std::size_t kTypeCount = std::variant_size_v<Message>;
@@ -126,6 +126,7 @@ void write(ByteWriter& out, const ListResult& message) {
   for (const WalName& name : message.names) {
     out.text(name.text());
   }
+  out.u8(message.reconciled ? 1 : 0);
 }
 
 void write(ByteWriter& out, const Reconciled& message) {
@@ -366,6 +367,7 @@ Decoded read<ListResult>(Fields& in) {
     in.require(message.names.empty() || message.names.back() < *name);
     message.names.push_back(std::move(*name));
   }
+  message.reconciled = in.flag();
   return message;
 }
 
@@ -464,8 +466,8 @@ ListResult list_page(std::uint64_t id, const std::vector<WalName>& sorted,
     CHECK(last.ok());
     next = std::upper_bound(sorted.begin(), sorted.end(), last.value());
   }
-  ListResult page{id, false, {}};
-  std::size_t room = kFramePayloadMax - kListResultHeadBytes;
+  ListResult page{id, false, {}, false};
+  std::size_t room = kFramePayloadMax - kListResultFixedBytes;
   for (; next != sorted.end() && next->text().size() + kTextLengthBytes <= room; ++next) {
     room -= next->text().size() + kTextLengthBytes;
     page.names.push_back(*next);

@@ -96,6 +96,7 @@ struct ListResult {
   std::uint64_t id = 0;
   bool more = false;
   std::vector<WalName> names;
+  bool reconciled = false;
 };
 struct Reconciled {
   std::uint64_t id = 0;

@@ -274,6 +274,7 @@ void Receiver::on_list(const List& list) {
     listing_ = std::move(names).value();
   }
   ListResult page = list_page(list.id, *listing_, list.after);
+  page.reconciled = store_.reconciled();
   if (!page.more) {
     listing_.reset();
   }

@@ -45,8 +45,9 @@ void ShipperTest::answer(NodeId peer, const WalName& name, Result<PutOutcome> re
   step(FileAnswered{peer, transfer, std::move(result)});
 }
 
-void ShipperTest::compared(NodeId peer, Result<Listing> mine, Result<Listing> theirs) {
-  step(Compared{peer, self_reconciled_, std::move(mine), std::move(theirs)});
+void ShipperTest::compared(NodeId peer, Result<Listing> mine, Result<Listing> theirs,
+                           std::optional<bool> peer_reconciled) {
+  step(Compared{peer, self_reconciled_, std::move(mine), std::move(theirs), peer_reconciled});
 }
 
 void ShipperTest::told(NodeId peer, Result<void> result) {

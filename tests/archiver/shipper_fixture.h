@@ -52,7 +52,8 @@ class ShipperTest : public testing::Test {
   // Answers the oldest open transfer of that file.
   void answer(NodeId peer, const WalName& name, Result<PutOutcome> result = PutOutcome::kStored);
   using Listing = std::vector<WalName>;
-  void compared(NodeId peer, Result<Listing> mine = Listing{}, Result<Listing> theirs = Listing{});
+  void compared(NodeId peer, Result<Listing> mine = Listing{}, Result<Listing> theirs = Listing{},
+                std::optional<bool> peer_reconciled = {});
   void told(NodeId peer, Result<void> result = {});
   void pg_wal_free(std::uint64_t bytes) { step(PgWalSpace{bytes}); }
   // Greeted and found to hold the same.

@@ -464,6 +464,7 @@ TEST_F(ShipperTest, H48APeerThatNeverAnsweredCannotBeConnectedTo) {
 
 TEST_F(ShipperTest, H48APeerThatStaysBehindIsReportedOnce) {
   up(b);
+  up(c);
   submit(1, segment(1));
   stored(1);
   reports();
@@ -482,6 +483,7 @@ TEST_F(ShipperTest, H48APeerThatStaysBehindIsReportedOnce) {
 
 TEST_F(ShipperTest, H48ASecondTroubleIsReportedAfterARecovery) {
   up(b);
+  up(c);
   reports();
   for (std::uint32_t i = 1; i <= 2; ++i) {
     submit(i, segment(i));

@@ -33,6 +33,31 @@ TEST_F(ShipperTest, H1PeersAloneDoNotMakeAVerdict) {
   EXPECT_EQ(verdict(1), "ok");
 }
 
+TEST_F(ShipperTest, H16APeerThatCannotStoreHoldsNoQuorum) {
+  up(b);
+  EXPECT_TRUE(shipper_->quorum_reachable());
+  submit(1, segment(5));
+  answer(b, segment(5), Error{Errc::kNoSpace, "the disk is full", ""});
+  EXPECT_FALSE(shipper_->quorum_reachable());
+  EXPECT_THAT(shipper_->quorum_trouble({}), HasSubstr("the disk is full"));
+  at(1);
+  compared(b, segments(5, 5), Listing{});
+  answer(b, segment(5));
+  EXPECT_TRUE(shipper_->quorum_reachable());
+}
+
+TEST_F(ShipperTest, H42APeerWhoseArchiveWasReplacedCountsNoMore) {
+  up(b);
+  at(60);
+  compared(b, segments(1, 1), Listing{}, false);
+  EXPECT_FALSE(shipper_->quorum_reachable());
+  asked();
+  answer(b, segment(1));
+  EXPECT_THAT(asked(), ElementsAre("tell b"));
+  told(b);
+  EXPECT_TRUE(shipper_->quorum_reachable());
+}
+
 TEST_F(ShipperTest, AnIdenticalCopyOnAPeerCounts) {
   up(b);
   submit(1, segment(5));
