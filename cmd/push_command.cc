@@ -139,7 +139,7 @@ const Verb kPushVerb{
         "  1  not now (peer, quorum, time limit, daemon): PostgreSQL tries again\n"
         "  2  wrong command line or configuration, wrong name, or a file that does not fit it\n"
         "  3  the archive holds other content under this name\n"
-        "  4  no space left where the quorum needs it\n",
+        "  4  no space left in the local archive\n",
     .run = run_push,
     .failure_status = push_failure};
 

@@ -130,6 +130,8 @@ std::string verdict(const Json& report) {
   std::string line;
   if (!is_true(quorum, "held")) {
     line = "NOT SAFE: quorum " + expression + " is not held" + (why.empty() ? "" : ": " + why);
+  } else if (const Json& push = field(report, "push"); is_true(push, "failing")) {
+    line = "NOT SAFE: the last push failed: " + text_of(push, "last_error");
   } else if (!list_of(report, "conflicts").empty()) {
     line = "ATTENTION: quorum " + expression + " is held, but there are conflicts";
   } else if (const std::string error = text_of(field(report, "archive"), "error"); !error.empty()) {
@@ -236,6 +238,12 @@ std::string conflicts(const Json& report) {
   for (const Json& conflict : all) {
     text += "  " + text_of(conflict, "name") + " at " + text_of(conflict, "where") + ": " +
             text_of(conflict, "text") + "\n";
+  }
+  if (!all.empty()) {
+    text +=
+        "  What to do: find out which server wrote which content, and stop the one that should "
+        "not\n"
+        "  have; README.md, \"A conflict\", has the steps.\n";
   }
   return text;
 }
