@@ -15,6 +15,7 @@
 #include <random>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <tuple>
 #include <unistd.h>
 
 namespace pgwalship {
@@ -75,11 +76,16 @@ class Pump {
   // Stops in between while the sender does not take our answers.
   Result<void> take_input() {
     while (!receiver_.ended() && stream_.wants_output()) {
-      TRY_ASSIGN(std::optional<Message> message, stream_.next());
-      if (!message.has_value()) {
+      Result<std::optional<Message>> message = stream_.next();
+      if (!message.ok()) {
+        stream_.send(Failure{message.error()});
+        std::ignore = stream_.flush();  // as far as it goes: the session is over
+        return message.error();
+      }
+      if (!message.value().has_value()) {
         return {};
       }
-      receiver_.on_message(std::move(*message));
+      receiver_.on_message(std::move(*message.value()));
       TRY(give_output());
     }
     return {};

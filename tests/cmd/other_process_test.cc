@@ -134,6 +134,13 @@ TEST(ReceiveProcess, GarbageCostsThatSession) {
   const ProgramEnd end = program.wait();
   EXPECT_EQ(end.status, 1);
   EXPECT_EQ(lines_that_start(end.err, "pgwalship receive"), 1) << end.err;
+  FrameDecoder said;
+  said.feed(as_bytes(end.out));
+  const auto frame = said.next();
+  ASSERT_TRUE(frame.ok() && frame.value().has_value());
+  const auto message = decode(*frame.value());
+  ASSERT_TRUE(message.ok() && message.value().has_value());
+  EXPECT_EQ(std::get<Failure>(*message.value()).error.code, Errc::kProtocol);
 }
 
 constexpr const char* kReport =
