@@ -141,7 +141,7 @@ class Loader {
     }
   }
 
-  bool given(std::string_view where) const { return config_.lines.count(where) > 0; }
+  bool given(std::string_view where) const { return config_.lines.contains(where); }
 
   // Given and wrong: what follows from it is not reported a second time.
   bool broken(std::string_view where) const {

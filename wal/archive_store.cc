@@ -157,7 +157,7 @@ Result<std::unique_ptr<StagedFile>> ArchiveStore::stage(const WalName& name, Res
 
 Result<PutOutcome> ArchiveStore::commit(StagedFile& staged, const Expected& expected) {
   CHECK(!staged.discarded_);
-  const Result<PutOutcome> outcome = put(staged, expected);
+  Result<PutOutcome> outcome = put(staged, expected);
   staged.discard();
   if (!outcome.ok()) {
     return with_hint(outcome.error()).within("store '" + staged.name().text() + "'");
