@@ -126,4 +126,16 @@ Result<FileFacts> read_archive_file(const File& file, const WalName& name, const
   return *claimed;
 }
 
+Result<void> copy_content(const File& from, File& to) {
+  Bytes piece(std::size_t{256} * 1024);
+  for (std::uint64_t offset = 0;;) {
+    TRY_ASSIGN(const std::size_t size, from.read_at(offset, piece));
+    if (size == 0) {
+      return {};
+    }
+    TRY(to.write_at(offset, ByteView(piece).first(size)));
+    offset += size;
+  }
+}
+
 }  // namespace pgwalship

@@ -267,24 +267,33 @@ Result<std::optional<PutOutcome>> ArchiveStore::persist_stored(const WalName& na
                                                 : file.error();
   }
   if (!file.value()->sync().ok()) {
-    // The next fsync would succeed and save nothing. The staged copy is on disk: it takes over.
-    TRY(set_aside(name, *file.value()));
-    return std::optional<PutOutcome>();
+    return renew(name, *file.value());
   }
   TRY(file_system_.sync_directory(layout_.directory()));
   return std::optional(PutOutcome::kIdentical);
 }
 
-Result<void> ArchiveStore::set_aside(const WalName& name, const File& unsynced) {
+// After a failed fsync the next one would succeed and save nothing, so the content is written anew.
+// The copy takes the name over in one step, and a rename is right here: the content is the same,
+// and the old copy may well be durable and acknowledged, so there must be no moment without (G1).
+Result<std::optional<PutOutcome>> ArchiveStore::renew(const WalName& name, const File& unsynced) {
   const std::string lock_path = layout_.lock_file(name);
   TRY_ASSIGN(const std::unique_ptr<File> lock, take_lock(file_system_, lock_path));
   const RemoveAtExit unlock(file_system_, lock_path);
   TRY_ASSIGN(const FileStat ours, unsynced.stat());
   const Result<FileStat> present = file_system_.stat(layout_.file(name));
   if (!present.ok() || present.value().inode != ours.inode) {
-    return {};  // another process was first
+    return std::optional<PutOutcome>();  // another process was first
   }
-  return move_to_quarantine(name);
+  const std::string tmp_path = layout_.tmp_file(name.text(), next_unique());
+  TRY_ASSIGN(const std::unique_ptr<File> copy, file_system_.create(tmp_path));
+  const RemoveAtExit cleanup(file_system_, tmp_path);
+  TRY(copy_content(unsynced, *copy));
+  TRY(read_archive_file(*copy, name, [](ByteView) { return Result<void>(); }));
+  TRY(copy->sync());
+  TRY(file_system_.rename(tmp_path, layout_.file(name)));
+  TRY(file_system_.sync_directory(layout_.directory()));
+  return std::optional(PutOutcome::kIdentical);
 }
 
 Error ArchiveStore::refuse(const StagedFile& staged, const FileFacts& ours,
@@ -371,7 +380,7 @@ Result<void> ArchiveStore::confirm(const WalName& name, const Sha256& content) {
   }
   TRY_ASSIGN(const std::optional<PutOutcome> persisted, persist_stored(name));
   if (!persisted) {
-    return Error{Errc::kNotFound, "'" + layout_.file(name) + "' could not be made durable", ""};
+    return Error{Errc::kRetry, "'" + layout_.file(name) + "' is being replaced", ""};
   }
   return {};
 }

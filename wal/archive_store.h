@@ -131,7 +131,7 @@ class ArchiveStore {
   Result<std::optional<PutOutcome>> settle_taken_name(StagedFile& staged, const FileFacts& facts);
   Error refuse(const StagedFile& staged, const FileFacts& ours, const FileFacts& theirs);
   Result<std::optional<PutOutcome>> persist_stored(const WalName& name);
-  Result<void> set_aside(const WalName& name, const File& unsynced);
+  Result<std::optional<PutOutcome>> renew(const WalName& name, const File& unsynced);
   Result<void> move_to_quarantine(const WalName& name);
   Result<void> pin_system_id(const WalName& name, std::uint64_t system_id);
   Result<void> put_state_file(const std::string& path, std::string_view content);

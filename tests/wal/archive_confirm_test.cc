@@ -50,12 +50,20 @@ TEST_F(ArchiveConfirm, SaysNoToAbsentOtherAndCorruptContent) {
   EXPECT_TRUE(disk_.list("/archive").value().size() == 1) << "the copy stays where it is";
 }
 
-TEST_F(ArchiveConfirm, H4SetsACopyAsideThatCannotBeSynced) {
-  write_unsynced(build_archive_file(name_, raw_));
+TEST_F(ArchiveConfirm, H4WritesACopyAnewThatCannotBeSynced) {
+  const Bytes file = build_archive_file(name_, raw_);
+  write_unsynced(file);
   disk_.fail({.operation = MemoryFileSystem::Operation::kSync, .path_part = path_});
-  EXPECT_EQ(refusal(sha256(raw_)), Errc::kNotFound);
-  EXPECT_TRUE(disk_.list("/archive").value().empty());
-  EXPECT_EQ(store_.quarantined().value().size(), 1U);
+  EXPECT_TRUE(store_.confirm(name_, sha256(raw_)).ok());
+  EXPECT_TRUE(disk_.is_durable(path_));
+  EXPECT_EQ(disk_.content(path_), file);
+}
+
+TEST_F(ArchiveConfirm, LeavesACopyInPlaceThatCanNeitherBeSyncedNorWrittenAnew) {
+  write_unsynced(build_archive_file(name_, raw_));
+  disk_.fail({.operation = MemoryFileSystem::Operation::kSync, .count = 2});
+  EXPECT_EQ(refusal(sha256(raw_)), Errc::kIo);
+  EXPECT_EQ(disk_.list("/archive").value().size(), 1U);
 }
 
 TEST_F(ArchiveConfirm, H4SaysNoWhenTheDirectoryCannotBeSynced) {

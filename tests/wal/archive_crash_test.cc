@@ -302,16 +302,25 @@ TEST_F(DurableOrder, H4AnIdenticalCopyIsSyncedBeforeSuccess) {
   EXPECT_TRUE(disk_.is_durable(path_));
 }
 
-TEST_F(DurableOrder, H4AnIdenticalCopyThatCannotBeSyncedIsReplaced) {
-  write_unsynced(disk_, path_, build_legacy_file(build_history(2, 1), {}));
+TEST_F(DurableOrder, H4AnIdenticalCopyThatCannotBeSyncedIsWrittenAnew) {
+  const Bytes legacy = build_legacy_file(build_history(2, 1), {});
+  write_unsynced(disk_, path_, legacy);
   disk_.fail({.operation = Operation::kSync, .after = 1});
   const auto log = put_and_log(1);
-  EXPECT_EQ(result_.value(), PutOutcome::kStored);
+  EXPECT_EQ(result_.value(), PutOutcome::kIdentical);
   EXPECT_EQ(std::count(log.begin(), log.end(), "sync " + path_ + " failed"), 1);
   EXPECT_EQ(std::count(log.begin(), log.end(), "sync " + path_), 0);
   EXPECT_TRUE(disk_.is_durable(path_));
-  EXPECT_EQ(disk_.content(path_), history_file(1));
-  EXPECT_EQ(store_.quarantined().value().size(), 1U);
+  EXPECT_EQ(disk_.content(path_), legacy);
+}
+
+TEST_F(DurableOrder, ACopyThatCannotBeSyncedNeverLosesItsName) {
+  ASSERT_TRUE(put(store_, history(), history_file(1)).ok());
+  disk_.fail({.operation = Operation::kSync, .after = 1, .count = 2});
+  const auto log = put_and_log(1);
+  EXPECT_EQ(result_.error().code, Errc::kIo);
+  EXPECT_EQ(std::count(log.begin(), log.end(), "remove " + path_), 0);
+  EXPECT_TRUE(disk_.is_durable(path_));
 }
 
 TEST_F(DurableOrder, H4ConfirmingSyncsOrRefuses) {
@@ -319,10 +328,9 @@ TEST_F(DurableOrder, H4ConfirmingSyncsOrRefuses) {
   write_unsynced(disk_, path_, history_file(1));
   ASSERT_TRUE(store_.confirm(history(), content).ok());
   EXPECT_TRUE(disk_.is_durable(path_));
-  disk_.fail({.operation = Operation::kSync});
-  EXPECT_EQ(store_.confirm(history(), content).error().code, Errc::kNotFound);
-  EXPECT_EQ(store_.confirm(history(), content).error().code, Errc::kNotFound);
-  EXPECT_EQ(store_.quarantined().value().size(), 1U);
+  disk_.fail({.operation = Operation::kSync, .count = 2});
+  EXPECT_EQ(store_.confirm(history(), content).error().code, Errc::kIo);
+  EXPECT_TRUE(disk_.is_durable(path_));
 }
 
 TEST_F(DurableOrder, AFailedSyncIsNeverRepeatedOnTheSameFile) {
