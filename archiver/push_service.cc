@@ -303,8 +303,9 @@ void PushService::act(const Compare& action) {
   auto comparison = std::make_shared<Comparison>();
   comparisons_[peer] = comparison;
   const bool posted = machine_.scans.post([this, peer, comparison]() -> Worker::Completion {
-    auto names = std::make_shared<Result<std::vector<WalName>>>(machine_.store.list());
+    // In this order: a listing from before the archive was complete must not complete another.
     const bool reconciled = machine_.store.reconciled();
+    auto names = std::make_shared<Result<std::vector<WalName>>>(machine_.store.list());
     return [this, peer, comparison, names, reconciled] {
       comparison->mine = std::move(*names);
       comparison->self_reconciled = reconciled;

@@ -23,8 +23,9 @@ void FetchService::fetch(const WalName& name, Duration wait, AnswerHandler on_an
   fetches_.emplace(id, Fetching{name, nullptr, std::move(on_answer), {}});
   const bool alone = options_.nodes.size() < 2;
   const bool posted = machine_.scans.post([this, id, name, wait, alone]() -> Worker::Completion {
-    const Result<FileFacts> facts = machine_.store.verify(name);
+    // In this order: an archive that became complete after the look did not give that look weight.
     const bool self_evidence = alone || machine_.store.reconciled();
+    const Result<FileFacts> facts = machine_.store.verify(name);
     return [this, id, facts, wait, self_evidence] {
       if (facts.ok()) {
         act(id, FetchEnded{FetchVerdict::kFound, "", ""});
