@@ -1,0 +1,130 @@
+#include "tests/sim/daemon.h"
+
+#include "tests/sim/receiver_process.h"
+
+#include <utility>
+
+namespace pgwalship::sim {
+
+JobQueue::JobQueue(Process& process) : process_(process) {
+  process_.spawn([this] {
+    while (process_.alive()) {
+      if (jobs_.empty()) {
+        bell_.wait(process_);
+        continue;
+      }
+      const auto job = std::move(jobs_.front());
+      jobs_.pop_front();
+      process_.after(Duration::zero(), job());
+    }
+  });
+}
+
+void JobQueue::post(std::function<Completion()> job) {
+  jobs_.push_back(std::move(job));
+  bell_.ring();
+}
+
+Daemon::Daemon(Schedule& schedule, NodeDisk& disk, Options options)
+    : process_(schedule),
+      disk_(process_, disk),
+      options_(std::move(options)),
+      store_(disk_, {.directory = kArchiveDirectory, .seed = options_.seed}),
+      disk_jobs_(process_),
+      scan_jobs_(process_) {
+  start();
+}
+
+Daemon::~Daemon() {
+  process_.kill();
+}
+
+void Daemon::start() {
+  disk_jobs_.post([this]() -> JobQueue::Completion {
+    const bool prepared = store_.prepare().ok();
+    return [this, prepared] {
+      if (!prepared) {
+        process_.after(seconds(1), [this] { start(); });  // as systemd restarts it
+        return;
+      }
+      shipper_.emplace(
+          Shipper::Options{options_.nodes, options_.quorum, options_.on_quorum_loss, 0});
+      for (NodeId peer = 0; peer < options_.nodes.size(); ++peer) {
+        if (is_peer(peer)) {
+          links_[peer] = std::make_unique<Link>(
+              process_, Link::Options{
+                            .self = options_.nodes.self,
+                            .peer = peer,
+                            .connect = [this, peer] { return options_.connect(peer); },
+                            .hello = [this] { return hello(); },
+                            .on_up = [this, peer](const Hello& theirs) { on_up(peer, theirs); },
+                            .on_down = [this, peer](const std::string& why) { on_down(peer, why); },
+                        });
+        }
+      }
+      arm();
+    };
+  });
+}
+
+Hello Daemon::hello() {
+  Hello hello = hello_of(options_.nodes.self, Role::kDaemon);
+  const auto system_id = store_.system_id();
+  hello.system_id = system_id.ok() ? system_id.value() : 0;
+  hello.reconciled = store_.reconciled();
+  return hello;
+}
+
+void Daemon::on_up(NodeId peer, const Hello& theirs) {
+  feed(PeerGreeted{peer, theirs.reconciled || mutated(Mutation::kNewNodesCount)});
+  std::vector<std::uint64_t> ids;
+  for (const auto& [id, fetching] : fetches_) {
+    ids.push_back(id);
+  }
+  for (const std::uint64_t id : ids) {
+    arrive(id, peer, theirs);
+  }
+}
+
+void Daemon::on_down(NodeId peer, const std::string& reason) {
+  comparisons_.erase(peer);
+  feed(PeerLost{peer, reason});
+  for (auto& [id, fetching] : fetches_) {
+    fetching.pulls.erase(peer);
+  }
+  feed_fetches([&] { return PeerVanished{peer}; });
+}
+
+void Daemon::tick() {
+  const TimePoint now = process_.schedule().now();
+  if (shipper_->next_wakeup() <= now) {
+    feed(Tick{});
+  }
+  std::vector<std::uint64_t> due;
+  for (const auto& [id, fetching] : fetches_) {
+    if (fetching.plan && fetching.plan->next_wakeup() <= now) {
+      due.push_back(id);
+    }
+  }
+  for (const std::uint64_t id : due) {
+    feed_fetch(id, FetchTick{});
+  }
+  arm();
+}
+
+// Stands for the loop's timer, which may be early and is never late.
+void Daemon::arm() {
+  const TimePoint now = process_.schedule().now();
+  TimePoint next = shipper_->next_wakeup();
+  for (const auto& [id, fetching] : fetches_) {
+    next = fetching.plan ? std::min(next, fetching.plan->next_wakeup()) : next;
+  }
+  if (next < wake_at_ || wake_at_ <= now) {
+    wake_at_ = next;
+    if (next != kNever) {
+      process_.after(std::max(next - now, Duration(microseconds(100))), [this] { tick(); });
+    }
+  }
+}
+
+}  // namespace pgwalship::sim

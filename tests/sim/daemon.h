@@ -1,0 +1,149 @@
+// pgwalshipd on a simulated node: the real Shipper and FetchPlan over the real store. What carries
+// their actions out is a small copy of the daemon's services, in virtual time: one worker that
+// stores, one that reads, both in the middle of something whenever the process is killed.
+#pragma once
+
+#include "archiver/shipper.h"
+#include "restorer/fetch_plan.h"
+#include "tests/sim/content.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/link.h"
+#include "tests/sim/mutation.h"
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pgwalship::sim {
+
+// Runs jobs one after the other on a fiber; a completion runs as an event of the process.
+class JobQueue {
+ public:
+  using Completion = std::function<void()>;
+  explicit JobQueue(Process& process);
+  void post(std::function<Completion()> job);
+
+ private:
+  Process& process_;
+  Process::Bell bell_;
+  std::deque<std::function<Completion()>> jobs_;
+};
+
+class Daemon {
+ public:
+  struct Options {
+    NodeList nodes;
+    Quorum quorum;
+    OnQuorumLoss on_quorum_loss = OnQuorumLoss::kWait;
+    Duration push_timeout = seconds(15);
+    Mutation mutation = Mutation::kNone;
+    std::uint64_t seed = 0;
+    std::function<EndpointRef(NodeId peer)> connect;
+    std::function<void(const std::string& line)> say;
+  };
+  using ReplyHandler = std::function<void(Result<std::string>)>;
+  using FetchHandler = std::function<void(FetchEnded)>;
+
+  Daemon(Schedule& schedule, NodeDisk& disk, Options options);
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  // Once the archive is prepared; clients are refused before.
+  bool ready() const { return shipper_.has_value(); }
+  void push(ContentRef content, ReplyHandler on_reply);
+  void fetch(const WalName& name, Duration wait, FetchHandler on_ended);
+  const Shipper& shipper() const { return *shipper_; }
+
+ private:
+  struct Upload {
+    ContentRef content;
+    TimePoint deadline{};
+    ReplyHandler on_reply;
+    std::shared_ptr<StagedFile> staged;
+    std::unique_ptr<File> reader;
+    bool submitted = false;
+    bool stored = false;
+    bool replied = false;
+  };
+  using UploadRef = std::shared_ptr<Upload>;
+  struct Comparison {
+    std::optional<Result<std::vector<WalName>>> mine;
+    std::vector<WalName> page;
+    std::optional<Result<std::vector<WalName>>> theirs;
+    bool self_reconciled = false;
+  };
+  using ComparisonRef = std::shared_ptr<Comparison>;
+  struct Pull {
+    NodeId peer = 0;
+    std::shared_ptr<StagedFile> staged;
+    std::uint64_t received_bytes = 0;
+    bool over = false;
+  };
+  using PullRef = std::shared_ptr<Pull>;
+  struct Fetching {
+    WalName name;
+    std::unique_ptr<FetchPlan> plan;
+    FetchHandler on_ended;
+    std::map<NodeId, PullRef> pulls;
+  };
+
+  void start();
+  Hello hello();
+  void on_up(NodeId peer, const Hello& theirs);
+  void on_down(NodeId peer, const std::string& reason);
+  void tick();
+  void arm();
+  bool is_peer(NodeId id) const { return id != options_.nodes.self; }
+  bool mutated(Mutation mutation) const { return options_.mutation == mutation; }
+
+  // daemon_push.cc
+  void feed(ShipperEvent event);
+  void act(const StoreLocally& action);
+  void act(const SendFile& action);
+  void act(const Compare& action);
+  void act(const TellReconciled& action);
+  void act(Reply& action);
+  void act(const Report& action);
+  std::optional<Error> stage(Upload& upload);
+  void store(PushId push, const UploadRef& upload);
+  void send_from_archive(const SendFile& action);
+  void send(const SendFile& action, OutgoingFile file);
+  void request_page(NodeId peer, const ComparisonRef& comparison, const std::string& after);
+  void finish_comparison(NodeId peer, const ComparisonRef& comparison);
+  void forget_if_over(PushId push);
+
+  // daemon_fetch.cc
+  void start_plan(std::uint64_t id, Duration wait, FetchPlan::LocalCopy local, bool self_evidence);
+  void arrive(std::uint64_t id, NodeId peer, const Hello& theirs);
+  void feed_fetch(std::uint64_t id, const FetchEvent& event);
+  void feed_fetches(const std::function<FetchEvent()>& make);
+  void act(std::uint64_t id, const AskPeer& action);
+  void act(std::uint64_t id, const PullFrom& action);
+  void act(std::uint64_t id, const FetchEnded& action);
+  void on_piece(std::uint64_t id, const PullRef& pull, const Message& message);
+  void finish_pull(std::uint64_t id, const PullRef& pull, std::uint32_t file_crc32);
+  void end_pull(std::uint64_t id, const PullRef& pull, const Result<void>& result);
+
+  Process process_;
+  ProcessDisk disk_;
+  const Options options_;
+  ArchiveStore store_;
+  JobQueue disk_jobs_;
+  JobQueue scan_jobs_;
+  std::optional<Shipper> shipper_;
+  std::map<NodeId, std::unique_ptr<Link>> links_;
+  std::uint64_t next_id_ = 1;
+  std::map<PushId, UploadRef> uploads_;
+  std::map<NodeId, ComparisonRef> comparisons_;
+  std::map<std::uint64_t, Fetching> fetches_;
+  std::deque<ShipperEvent> events_;
+  bool feeding_ = false;
+  TimePoint wake_at_ = kNever;
+};
+
+}  // namespace pgwalship::sim

@@ -1,0 +1,247 @@
+// What the daemon does for its Shipper.
+#include "tests/sim/daemon.h"
+
+#include <utility>
+
+namespace pgwalship::sim {
+
+namespace {
+
+Result<PutOutcome> outcome_of(const Done& done) {
+  return done.error ? Result<PutOutcome>(*done.error) : Result<PutOutcome>(done.outcome);
+}
+
+}  // namespace
+
+void Daemon::push(ContentRef content, ReplyHandler on_reply) {
+  const PushId push = next_id_++;
+  const auto upload = std::make_shared<Upload>();
+  upload->content = std::move(content);
+  upload->deadline = process_.schedule().now() + options_.push_timeout;
+  upload->on_reply = std::move(on_reply);
+  uploads_.emplace(push, upload);
+  disk_jobs_.post([this, push, upload]() -> JobQueue::Completion {
+    const std::optional<Error> error = stage(*upload);
+    const auto present = store_.open(upload->content->name);
+    const bool is_free = !present.ok() && present.error().code == Errc::kNotFound;
+    return [this, push, upload, error, is_free] {
+      if (error) {
+        uploads_.erase(push);
+        upload->on_reply(*error);
+        return;
+      }
+      upload->submitted = true;
+      feed(PushSubmitted{push, upload->content->name, upload->content->facts.sha256,
+                         upload->deadline, is_free ? LocalName::kFree : LocalName::kTaken});
+    };
+  });
+}
+
+std::optional<Error> Daemon::stage(Upload& upload) {
+  auto staged = store_.stage(upload.content->name);
+  if (!staged.ok()) {
+    return staged.error();
+  }
+  upload.staged = std::move(staged).value();
+  if (const auto appended = upload.staged->append(upload.content->file); !appended.ok()) {
+    return appended.error();
+  }
+  auto reader = upload.staged->reader();
+  if (!reader.ok()) {
+    return reader.error();
+  }
+  upload.reader = std::move(reader).value();
+  return std::nullopt;
+}
+
+void Daemon::feed(ShipperEvent event) {
+  events_.push_back(std::move(event));
+  if (feeding_) {
+    return;  // its actions come after those before it
+  }
+  feeding_ = true;
+  while (!events_.empty()) {
+    const ShipperEvent next = std::move(events_.front());
+    events_.pop_front();
+    ShipperActions actions = shipper_->step(next, process_.schedule().now());
+    for (ShipperAction& action : actions) {
+      std::visit([this](auto& a) { act(a); }, action);
+    }
+  }
+  feeding_ = false;
+  arm();
+}
+
+void Daemon::act(const StoreLocally& action) {
+  const UploadRef upload = uploads_.at(action.push);
+  if (mutated(Mutation::kLocalStoredEarly)) {
+    feed(LocalStored{action.push, PutOutcome::kStored});
+  }
+  store(action.push, upload);
+}
+
+void Daemon::store(PushId push, const UploadRef& upload) {
+  disk_jobs_.post([this, push, upload]() -> JobQueue::Completion {
+    const Bytes& file = upload->content->file;
+    const Result<PutOutcome> result = store_.commit(*upload->staged, {file.size(), crc32(0, file)});
+    upload->staged.reset();
+    return [this, push, upload, result] {
+      upload->stored = true;
+      if (!mutated(Mutation::kLocalStoredEarly)) {
+        feed(LocalStored{push, result});
+      }
+      upload->reader.reset();
+      forget_if_over(push);
+    };
+  });
+}
+
+void Daemon::forget_if_over(PushId push) {
+  const auto found = uploads_.find(push);
+  if (found != uploads_.end() && found->second->stored && found->second->replied) {
+    uploads_.erase(found);
+  }
+}
+
+void Daemon::act(const SendFile& action) {
+  const auto upload = action.staged ? uploads_.find(*action.staged) : uploads_.end();
+  if (upload == uploads_.end() || !upload->second->reader) {
+    send_from_archive(action);
+    return;
+  }
+  auto file = upload->second->reader->duplicate();
+  if (!file.ok()) {
+    feed(FileAnswered{action.peer, action.transfer, file.error()});
+    return;
+  }
+  const Content& content = *upload->second->content;
+  send(action,
+       OutgoingFile{Put{0, content.name, content.file.size(), content.facts},
+                    std::move(file).value(), action.fresh ? Priority::kFresh : Priority::kCatchUp});
+}
+
+void Daemon::send_from_archive(const SendFile& action) {
+  scan_jobs_.post([this, action]() -> JobQueue::Completion {
+    Result<FileFacts> facts = store_.verify(action.name);
+    auto file = std::make_shared<std::optional<ArchiveFile>>();
+    if (facts.ok()) {
+      auto opened = store_.open(action.name);
+      if (opened.ok()) {
+        *file = std::move(opened).value();
+      } else {
+        facts = opened.error();
+      }
+    }
+    return [this, action, facts, file] {
+      if (!facts.ok()) {
+        feed(FileAnswered{action.peer, action.transfer, facts.error()});
+        return;
+      }
+      const Put put{0, action.name, (*file)->file_bytes, facts.value()};
+      send(action, OutgoingFile{put, std::move((*file)->file),
+                                action.fresh ? Priority::kFresh : Priority::kCatchUp});
+    };
+  });
+}
+
+void Daemon::send(const SendFile& action, OutgoingFile file) {
+  Link& link = *links_.at(action.peer);
+  if (!link.is_up()) {
+    return;  // the Shipper has heard of it
+  }
+  link.send_file(std::move(file), [this, action](const Message& answer) {
+    if (const auto* done = std::get_if<Done>(&answer);
+        done != nullptr && !mutated(Mutation::kFileAnsweredEarly)) {
+      feed(FileAnswered{action.peer, action.transfer, outcome_of(*done)});
+    }
+  });
+  if (mutated(Mutation::kFileAnsweredEarly)) {
+    feed(FileAnswered{action.peer, action.transfer, PutOutcome::kStored});
+  }
+}
+
+void Daemon::act(const Compare& action) {
+  const NodeId peer = action.peer;
+  const auto comparison = std::make_shared<Comparison>();
+  comparisons_[peer] = comparison;
+  scan_jobs_.post([this, peer, comparison]() -> JobQueue::Completion {
+    const bool reconciled = store_.reconciled();
+    auto names = std::make_shared<Result<std::vector<WalName>>>(store_.list());
+    return [this, peer, comparison, names, reconciled] {
+      comparison->mine = std::move(*names);
+      comparison->self_reconciled = reconciled;
+      finish_comparison(peer, comparison);
+    };
+  });
+  request_page(peer, comparison, "");
+}
+
+void Daemon::request_page(NodeId peer, const ComparisonRef& comparison, const std::string& after) {
+  Link& link = *links_.at(peer);
+  if (!link.is_up()) {
+    return;
+  }
+  link.request(
+      [&](std::uint64_t id) -> Message {
+        return List{id, after};
+      },
+      [this, peer, comparison](const Message& answer) {
+        if (const auto* page = std::get_if<ListResult>(&answer)) {
+          comparison->page.insert(comparison->page.end(), page->names.begin(), page->names.end());
+          if (page->more && !page->names.empty()) {
+            request_page(peer, comparison, page->names.back().text());
+            return;
+          }
+          comparison->theirs = std::move(comparison->page);
+        } else if (const auto* done = std::get_if<Done>(&answer); done != nullptr && done->error) {
+          comparison->theirs = *done->error;
+        }
+        finish_comparison(peer, comparison);
+      });
+}
+
+void Daemon::finish_comparison(NodeId peer, const ComparisonRef& comparison) {
+  const auto current = comparisons_.find(peer);
+  if (current == comparisons_.end() || current->second != comparison || !comparison->mine ||
+      !comparison->theirs) {
+    return;
+  }
+  comparisons_.erase(current);
+  if (mutated(Mutation::kNoCatchUp)) {
+    comparison->theirs = *comparison->mine;
+  }
+  feed(Compared{peer, comparison->self_reconciled, std::move(*comparison->mine),
+                std::move(*comparison->theirs)});
+}
+
+void Daemon::act(const TellReconciled& action) {
+  const NodeId peer = action.peer;
+  Link& link = *links_.at(peer);
+  if (!link.is_up()) {
+    return;
+  }
+  link.request([](std::uint64_t id) -> Message { return Reconciled{id}; },
+               [this, peer](const Message& answer) {
+                 if (const auto* done = std::get_if<Done>(&answer)) {
+                   const auto outcome = outcome_of(*done);
+                   feed(ReconciledAnswered{
+                       peer, outcome.ok() ? Result<void>() : Result<void>(outcome.error())});
+                 }
+               });
+}
+
+void Daemon::act(Reply& action) {
+  const UploadRef upload = uploads_.at(action.push);
+  CHECK(!upload->replied);
+  upload->replied = true;
+  if (!mutated(Mutation::kRepliesGetLost) || !process_.schedule().random().one_in(10)) {
+    upload->on_reply(std::move(action.verdict));
+  }
+  forget_if_over(action.push);
+}
+
+void Daemon::act(const Report& action) {
+  options_.say(action.line);
+}
+
+}  // namespace pgwalship::sim

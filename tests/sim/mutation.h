@@ -1,0 +1,27 @@
+// Deliberate mistakes, made around the production code and never in it: the proof that the checker
+// bites (mutations_test.cc). Each is what somebody might well write.
+#pragma once
+
+#include <string_view>
+
+namespace pgwalship::sim {
+
+enum class Mutation {
+  kNone,
+  kSyncDoesNothing,           // the disk: acknowledged before the content is durable
+  kDirectorySyncDoesNothing,  // the disk: acknowledged before the name is durable
+  kLinkOverwrites,            // the disk: the last writer of a name wins
+  kLocalStoredEarly,          // the daemon: told its Shipper before the store ran
+  kFileAnsweredEarly,         // the daemon: takes a sent file for a stored one
+  kQuorumOffByOne,            // the daemon: one peer less than configured
+  kNewNodesCount,             // the daemon: a peer that is not complete counts all the same
+  kSilenceIsEvidence,         // the fetch: a peer that says nothing is said to say no
+  kNewNodesAreEvidence,       // the fetch: the word of an archive that is not complete counts
+  kLocalOnlyFetch,            // the fetch: what is not here is nowhere
+  kNoCatchUp,                 // the daemon: a comparison never finds anything missing
+  kRepliesGetLost,            // the daemon: some verdicts are never told
+};
+
+std::string_view to_word(Mutation mutation);
+
+}  // namespace pgwalship::sim

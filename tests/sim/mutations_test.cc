@@ -1,0 +1,115 @@
+// The proof that the checker bites: each deliberate mistake is found within a bounded number of
+// runs, and as the broken promise that it is.
+#include "tests/sim/world.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace pgwalship::sim {
+namespace {
+
+struct Case {
+  Mutation mutation;
+  // How the finding may begin: the guarantee.
+  std::vector<std::string> expected;
+};
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << to_word(c.mutation);
+}
+
+Scenario scenario_for(Mutation mutation, std::uint64_t seed) {
+  Scenario scenario;
+  scenario.seed = seed;
+  scenario.mutation = mutation;
+  scenario.pushes_at_once = 2;
+  scenario.between_pushes = milliseconds(500);
+  scenario.trouble_time = seconds(40);
+  scenario.troubles.session_breaks = seconds(4);
+  scenario.troubles.machine_crash = seconds(6);
+  switch (mutation) {
+    case Mutation::kLinkOverwrites:
+      scenario.pushers = 2;
+      scenario.shared_names = 8;
+      scenario.shared_content = Scenario::SharedContent::kDifferent;
+      break;
+    case Mutation::kNewNodesCount:
+    case Mutation::kNewNodesAreEvidence:
+      scenario.quorum = "ALL (*)";
+      scenario.troubles = {.partition = seconds(3), .disk_replaced = seconds(8)};
+      scenario.between_fetches = milliseconds(300);
+      break;
+    case Mutation::kSilenceIsEvidence:
+    case Mutation::kLocalOnlyFetch:
+      scenario.troubles.partition = seconds(4);
+      scenario.between_fetches = milliseconds(300);
+      break;
+    case Mutation::kQuorumOffByOne:
+      scenario.quorum = "ANY 2 (*)";
+      scenario.troubles.partition = seconds(4);
+      break;
+    case Mutation::kLocalStoredEarly:
+    case Mutation::kFileAnsweredEarly:
+    case Mutation::kSyncDoesNothing:
+    case Mutation::kDirectorySyncDoesNothing:
+    case Mutation::kNoCatchUp:
+    case Mutation::kRepliesGetLost:
+    case Mutation::kNone:
+      break;
+  }
+  return scenario;
+}
+
+class DeliberateMistake : public testing::TestWithParam<Case> {};
+
+TEST_P(DeliberateMistake, IsFound) {
+  constexpr std::uint64_t kSeedsMax = 40;
+  for (std::uint64_t seed = 1; seed <= kSeedsMax; ++seed) {
+    World world(scenario_for(GetParam().mutation, seed), nullptr);
+    const auto violation = world.run();
+    if (!violation) {
+      continue;
+    }
+    bool as_expected = false;
+    for (const std::string& start : GetParam().expected) {
+      as_expected = as_expected || violation->starts_with(start);
+    }
+    EXPECT_TRUE(as_expected) << "seed " << seed << ": " << *violation;
+    return;
+  }
+  FAIL() << "not found in " << kSeedsMax << " runs";
+}
+
+// The same scenarios without the mistake are all well: it is the mistake that was found.
+TEST_P(DeliberateMistake, IsAllThatWasFound) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    Scenario scenario = scenario_for(GetParam().mutation, seed);
+    scenario.mutation = Mutation::kNone;
+    World world(scenario, nullptr);
+    const auto violation = world.run();
+    EXPECT_FALSE(violation) << to_text(scenario) << "\n" << violation.value_or("");
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sim, DeliberateMistake,
+                         testing::Values(Case{Mutation::kSyncDoesNothing, {"G1", "G3"}},
+                                         Case{Mutation::kDirectorySyncDoesNothing, {"G1"}},
+                                         Case{Mutation::kLinkOverwrites, {"G2", "G1"}},
+                                         Case{Mutation::kLocalStoredEarly, {"G1"}},
+                                         Case{Mutation::kFileAnsweredEarly, {"G1"}},
+                                         Case{Mutation::kQuorumOffByOne, {"G1"}},
+                                         Case{Mutation::kSilenceIsEvidence, {"G5"}},
+                                         Case{Mutation::kNewNodesAreEvidence, {"G5"}},
+                                         Case{Mutation::kLocalOnlyFetch, {"G5"}},
+                                         Case{Mutation::kNoCatchUp, {"L1"}},
+                                         Case{Mutation::kRepliesGetLost, {"G8"}}),
+                         [](const auto& info) {
+                           std::string word(to_word(info.param.mutation));
+                           std::erase(word, '-');
+                           return word;
+                         });
+
+}  // namespace
+}  // namespace pgwalship::sim

@@ -1,0 +1,57 @@
+// What one run is made of: the cluster, what its servers push, what goes wrong how often. All of it
+// comes from the seed, except in the named scenarios, which fix some of it.
+#pragma once
+
+#include "base/clock.h"
+#include "tests/sim/mutation.h"
+#include "tests/sim/schedule.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pgwalship::sim {
+
+// How often something happens to the cluster, on average; zero: never.
+struct Troubles {
+  Duration machine_crash{};
+  Duration everything_crashes{};
+  Duration daemon_killed{};
+  Duration receiver_killed{};
+  Duration session_breaks{};
+  Duration partition{};  // one direction, or both, or a node from all others
+  Duration clog{};
+  Duration disk_errors{};
+  Duration disk_full{};
+  Duration disk_slow{};
+  Duration disk_replaced{};
+};
+
+struct Scenario {
+  std::uint64_t seed = 0;
+  std::size_t nodes = 3;
+  std::vector<std::string> sites;  // of each node; empty: none
+  std::string quorum = "ANY 1 (*)";
+  // Nodes that push, from the first; all push the same names when `shared_names` is not 0.
+  std::size_t pushers = 1;
+  std::uint32_t files_per_pusher = 12;
+  // Of each pusher's files so many carry names that all pushers push.
+  std::uint32_t shared_names = 0;
+  // What they push under these names: the same (archive_mode = always), or each its own.
+  enum class SharedContent { kSame, kDifferent } shared_content = SharedContent::kSame;
+  std::size_t pushes_at_once = 1;
+  Duration push_timeout = seconds(15);
+  Duration between_pushes = seconds(2);   // on average
+  Duration between_fetches = seconds(2);  // on average
+  Duration trouble_time = seconds(60);
+  Duration healing_time = seconds(200);  // until then everything must be well again
+  Troubles troubles;
+  // When a disk may be replaced by an empty one.
+  enum class Replace { kWhenOthersHoldAll, kWhenACopyIsLeft } replace = Replace::kWhenOthersHoldAll;
+  Mutation mutation = Mutation::kNone;
+};
+
+Scenario random_scenario(std::uint64_t seed);
+std::string to_text(const Scenario& scenario);
+
+}  // namespace pgwalship::sim

@@ -1,0 +1,99 @@
+// A whole cluster in virtual time: machines, their disks, the network between them, the servers
+// that push and fetch, and everything that goes wrong. One Scenario in, one verdict out; the same
+// scenario gives the same run, byte for byte.
+#pragma once
+
+#include "tests/sim/checker.h"
+#include "tests/sim/client.h"
+#include "tests/sim/daemon.h"
+#include "tests/sim/receiver_process.h"
+#include "tests/sim/scenario.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pgwalship::sim {
+
+class World {
+ public:
+  using Say = std::function<void(const std::string& line)>;
+
+  // `say` gets every line of what happens, with its time; may be empty.
+  World(Scenario scenario, Say say);
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  // Troubles, healing, the last questions. The first violation, or nothing.
+  std::optional<std::string> run();
+
+  struct Numbers {
+    std::uint64_t events = 0;
+    std::size_t acknowledged = 0;
+    std::size_t found = 0;
+    std::size_t absent = 0;
+    std::size_t crashes = 0;
+  };
+  const Numbers& numbers() const { return numbers_; }
+
+ private:
+  struct Machine {
+    NodeDisk disk;
+    std::unique_ptr<Daemon> daemon;
+    std::vector<std::unique_ptr<ReceiverProcess>> receivers;
+    std::unique_ptr<Pusher> pusher;
+    bool up = false;
+    bool daemon_wanted = false;  // its restart is on the way when there is none
+  };
+
+  void make_pushers();
+  std::deque<ContentRef> files_of(NodeId pusher) const;
+  void start_machine(NodeId node);
+  void start_daemon(NodeId node);
+  EndpointRef connect(NodeId from, NodeId to);
+  void drop_daemon(NodeId node);
+  void crash(NodeId node);
+  void crash_everything();
+  void reap();
+
+  // chaos.cc: troubles of every kind, until the healing begins
+  void begin_troubles();
+  void repeat(Duration mean, std::function<void()> trouble);
+  void later(Duration low, Duration high, std::function<void()> repair);
+  void crash_for_a_while(NodeId node);
+  void kill_daemon(NodeId node);
+  void kill_receiver(NodeId node);
+  void partition();
+  void disk_trouble(NodeId node);
+  void fill_disk(NodeId node);
+  void slow_disk(NodeId node);
+  void replace_disk(NodeId node);
+  void fetch_something();
+  void heal();
+
+  void start_fetch(NodeId node, const WalName& name);
+  bool run_until(TimePoint end, const std::function<bool()>& done);
+  std::optional<std::string> not_yet_well() const;
+  void ask_last_questions();
+  void say(const std::string& line);
+  NodeId any_node() { return schedule_.random().below(machines_.size()); }
+  bool in_trouble() const { return schedule_.now() < trouble_ends_; }
+
+  const Scenario scenario_;
+  const Say say_;
+  Schedule schedule_;
+  Network network_;
+  NodeList nodes_;
+  Quorum quorum_;
+  std::vector<std::unique_ptr<Machine>> machines_;
+  std::unique_ptr<Checker> checker_;
+  std::vector<std::unique_ptr<Fetcher>> fetchers_;
+  TimePoint trouble_ends_{};
+  std::uint64_t next_seed_ = 1;
+  Numbers numbers_;
+};
+
+}  // namespace pgwalship::sim
