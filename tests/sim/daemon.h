@@ -76,6 +76,7 @@ class Daemon {
     std::vector<WalName> page;
     std::optional<Result<std::vector<WalName>>> theirs;
     bool self_reconciled = false;
+    std::optional<bool> peer_reconciled;
   };
   using ComparisonRef = std::shared_ptr<Comparison>;
   struct Pull {

@@ -187,6 +187,7 @@ void Daemon::request_page(NodeId peer, const ComparisonRef& comparison, const st
       },
       [this, peer, comparison](const Message& answer) {
         if (const auto* page = std::get_if<ListResult>(&answer)) {
+          comparison->peer_reconciled = page->reconciled || mutated(Mutation::kNewNodesCount);
           comparison->page.insert(comparison->page.end(), page->names.begin(), page->names.end());
           if (page->more && !page->names.empty()) {
             request_page(peer, comparison, page->names.back().text());
@@ -211,7 +212,7 @@ void Daemon::finish_comparison(NodeId peer, const ComparisonRef& comparison) {
     comparison->theirs = *comparison->mine;
   }
   feed(Compared{peer, comparison->self_reconciled, std::move(*comparison->mine),
-                std::move(*comparison->theirs)});
+                std::move(*comparison->theirs), comparison->peer_reconciled});
 }
 
 void Daemon::act(const TellReconciled& action) {
