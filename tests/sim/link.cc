@@ -155,7 +155,10 @@ void Link::pump() {
     if (const auto unreadable = queue_.next(bytes)) {
       process_.after(Duration::zero(), [this, unreadable, session = session_] {
         if (session == session_) {
-          answer(unreadable->id, Done{unreadable->id, PutOutcome::kStored, unreadable->error});
+          Done done;
+          done.id = unreadable->id;
+          done.error = unreadable->error;
+          answer(unreadable->id, done);
         }
       });
     }
