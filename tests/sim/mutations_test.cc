@@ -105,8 +105,8 @@ INSTANTIATE_TEST_SUITE_P(Sim, DeliberateMistake,
                                          Case{Mutation::kLocalOnlyFetch, {"G5"}},
                                          Case{Mutation::kNoCatchUp, {"L1"}},
                                          Case{Mutation::kRepliesGetLost, {"G8"}}),
-                         [](const auto& info) {
-                           std::string word(to_word(info.param.mutation));
+                         [](const auto& test_case) {
+                           std::string word(to_word(test_case.param.mutation));
                            std::erase(word, '-');
                            return word;
                          });
