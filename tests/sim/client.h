@@ -66,6 +66,9 @@ class Fetcher {
 
   Fetcher(Schedule& schedule, Checker& checker, NodeDisk& disk, NodeId node, WalName name,
           FindDaemon daemon);
+  ~Fetcher() { process_.kill(); }
+  Fetcher(const Fetcher&) = delete;
+  Fetcher& operator=(const Fetcher&) = delete;
 
   void on_daemon_gone();
   NodeId node() const { return node_; }
