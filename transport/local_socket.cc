@@ -306,7 +306,10 @@ Result<std::unique_ptr<DaemonClient>> DaemonClient::connect(const std::string& s
 }
 
 Result<void> DaemonClient::greet(const Hello& mine, TimePoint deadline) {
-  TRY(send(mine, deadline));
+  // A daemon that closed before it read our greeting may still have said something first.
+  if (const auto sent = send(mine, deadline); !sent.ok() && ready_.empty()) {
+    return sent.error();
+  }
   TRY_ASSIGN(Message answer, receive(deadline));
   Hello* theirs = std::get_if<Hello>(&answer);
   if (theirs == nullptr) {
