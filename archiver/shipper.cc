@@ -142,10 +142,7 @@ void Shipper::on(const PeerLost& event, TimePoint now) {
     peer.view.backlog = known_backlog(peer);
   }
   peer.view.in_flight = 0;
-  peer.fresh.clear();
-  peer.missing.clear();
-  peer.in_flight.clear();
-  peer.fresh_in_flight = 0;
+  peer.queue.clear();
   peer.comparing = false;
   peer.compare_at = kNever;
   if (was_up) {
@@ -158,14 +155,11 @@ void Shipper::on(const PeerLost& event, TimePoint now) {
 
 void Shipper::on(const FileAnswered& event, TimePoint now) {
   Peer& peer = peers_.at(event.peer);
-  const auto found = peer.in_flight.find(event.transfer);
-  if (found == peer.in_flight.end()) {
+  const std::optional<PeerQueue::Item> found = peer.queue.finish(event.transfer);
+  if (!found) {
     return;  // of a session that is gone
   }
-  const Item item = found->second;
-  peer.in_flight.erase(found);
-  peer.fresh_in_flight -= item.fresh ? 1 : 0;
-
+  const PeerQueue::Item& item = *found;
   if (event.result.ok()) {
     ++peer.view.files_sent;
     peer.view.refuses = false;
@@ -208,32 +202,20 @@ void Shipper::on(const Compared& event, TimePoint now) {
     return;
   }
   // What a client waits for does not wait behind the catch-up.
-  peer.missing.clear();
+  peer.queue.set_missing({});
   for (const auto& [id, push] : pushes_) {
     if (!push.replied && push.peers[event.peer] == Holding::kUnknown) {
       enqueue_fresh(event.peer, id, now);
     }
   }
-  std::map<std::string, Item*> on_the_way;
-  for (Item& item : peer.fresh) {
-    on_the_way.emplace(item.name.text(), &item);
-  }
-  for (auto& [id, item] : peer.in_flight) {
-    on_the_way.emplace(item.name.text(), &item);
-  }
-  for (WalName& name : names_missing_from(event.theirs.value(), event.mine.value())) {
-    if (const auto item = on_the_way.find(name.text()); item != on_the_way.end()) {
-      item->second->owed = true;
-    } else {
-      peer.missing.push_back(std::move(name));
-    }
-  }
-  if (!peer.missing.empty() || (peer.view.state != PeerState::kCurrent && owes(peer))) {
+  peer.queue.set_missing(names_missing_from(event.theirs.value(), event.mine.value()));
+  const std::size_t missing = peer.queue.missing();
+  if (missing > 0 || (peer.view.state != PeerState::kCurrent && peer.queue.owes())) {
     become(event.peer, PeerState::kCatchingUp, now);
   }
-  if (!peer.missing.empty() && !peer.in_trouble) {
-    report(Gravity::kInfo, "peer " + name_of(event.peer) + ": catching up, " +
-                               std::to_string(peer.missing.size()) + " files");
+  if (missing > 0 && !peer.in_trouble) {
+    report(Gravity::kInfo,
+           "peer " + name_of(event.peer) + ": catching up, " + std::to_string(missing) + " files");
   }
   fill(event.peer);
   settle(event.peer, now);
@@ -271,7 +253,8 @@ void Shipper::on(const Tick&, TimePoint now) {
 
 // Pushes ---------------------------------------------------------------------------------------
 
-void Shipper::mark(NodeId peer, const Item& item, Holding holding, const Error* conflict) {
+void Shipper::mark(NodeId peer, const PeerQueue::Item& item, Holding holding,
+                   const Error* conflict) {
   for (auto& [id, push] : pushes_) {
     if (!(push.name == item.name)) {
       continue;
@@ -297,13 +280,10 @@ void Shipper::drop_queued(PushId id) {
            !(push.local.has_value() && !push.local->ok());
   });
   for (NodeId peer = 0; peer < peers_.size(); ++peer) {
-    std::deque<Item>& fresh = peers_[peer].fresh;
     if (twin == pushes_.end()) {
-      std::erase_if(fresh, [&](const Item& item) { return item.push == id; });
+      peers_[peer].queue.drop(id);
     } else {
-      for (Item& item : fresh) {
-        item.push = item.push == id ? twin->first : item.push;
-      }
+      peers_[peer].queue.hand_over(id, twin->first);
     }
     if (peers_[peer].view.state != PeerState::kDown) {
       fill(peer);

@@ -14,29 +14,18 @@
 // by comparing instead.
 #pragma once
 
-#include "base/clock.h"
-#include "base/result.h"
+#include "archiver/peer_queue.h"
+#include "archiver/shipper_events.h"
 #include "topology/quorum.h"
-#include "wal/archive_store.h"
 
-#include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 namespace pgwalship {
 
-using PushId = std::uint64_t;
-using TransferId = std::uint64_t;
-
-// Files sent to one peer and not answered: enough to fill a long link, few enough to lose.
-inline constexpr std::size_t kFreshInFlightMax = 16;
-// Catch-up keeps the peer's disk busy without standing in the way of a fresh file.
-inline constexpr std::size_t kCatchUpInFlightMax = 4;
-inline constexpr std::size_t kFreshQueueMax = 1024;
 // A peer whose files failed is tried again after this, doubling up to the maximum.
 inline constexpr std::chrono::seconds kRetryMin{1};
 inline constexpr std::chrono::seconds kRetryMax{30};
@@ -54,81 +43,6 @@ enum class PeerState {
   kBehind,      // files failed there; compared again at retry_at.
 };
 std::string_view to_word(PeerState state);
-
-// Whether the archive here already has a file of that name when a push is staged.
-enum class LocalName { kFree, kTaken };
-
-struct PushSubmitted {  // a client's file is staged whole
-  PushId push;
-  WalName name;
-  Sha256 sha256;
-  TimePoint deadline;
-  // A taken name goes to the peers only when the local archive has called it identical: other
-  // content must not get ahead of the conflict (G2).
-  LocalName local_name;
-};
-struct LocalStored {
-  PushId push;
-  Result<PutOutcome> result;
-};
-struct PeerGreeted {
-  NodeId peer;
-  bool reconciled;
-};
-struct PeerLost {
-  NodeId peer;
-  std::string reason;
-};
-struct FileAnswered {
-  NodeId peer;
-  TransferId transfer;
-  Result<PutOutcome> result;
-};
-struct Compared {  // both listings, sorted; or why they could not be read
-  NodeId peer;
-  bool self_reconciled;
-  Result<std::vector<WalName>> mine;
-  Result<std::vector<WalName>> theirs;
-  std::optional<bool> peer_reconciled = {};  // as the peer says now; its greeting may be old
-};
-struct ReconciledAnswered {
-  NodeId peer;
-  Result<void> result;
-};
-struct PgWalSpace {  // free bytes of the file system of this node's pg_wal
-  std::uint64_t free_bytes;
-};
-struct Tick {};
-using ShipperEvent = std::variant<PushSubmitted, LocalStored, PeerGreeted, PeerLost, FileAnswered,
-                                  Compared, ReconciledAnswered, PgWalSpace, Tick>;
-
-struct StoreLocally {
-  PushId push;
-};
-struct SendFile {
-  NodeId peer;
-  TransferId transfer;
-  WalName name;
-  std::optional<PushId> staged;  // from the staged file of this push; else from the archive
-  bool fresh;
-};
-struct Compare {
-  NodeId peer;
-};
-struct TellReconciled {
-  NodeId peer;
-};
-struct Reply {
-  PushId push;
-  Result<std::string> verdict;  // ok: the text is empty, or a warning to pass on
-};
-enum class Gravity { kInfo, kWarning, kError };
-struct Report {  // a change of state, for the log
-  Gravity gravity;
-  std::string line;
-};
-using ShipperAction = std::variant<StoreLocally, SendFile, Compare, TellReconciled, Reply, Report>;
-using ShipperActions = std::vector<ShipperAction>;
 
 class Shipper {
  public:
@@ -169,22 +83,12 @@ class Shipper {
   std::size_t open_pushes() const { return pushes_.size(); }
 
  private:
-  struct Item {
-    WalName name;
-    std::optional<PushId> push;    // whose staged file may serve as the source
-    std::optional<Sha256> sha256;  // of the push; unknown for catch-up
-    bool fresh = false;
-    bool owed = false;  // found missing by comparing: the peer is not current without it
-  };
   struct Peer {
     PeerView view;
-    std::deque<Item> fresh;
-    std::deque<WalName> missing;
-    std::map<TransferId, Item> in_flight;
+    PeerQueue queue;
     bool failed = false;      // a file failed since the last comparison
     bool comparing = false;   // a Compare is out
     bool in_trouble = false;  // reported as behind, and not current since: retries go unreported
-    std::size_t fresh_in_flight = 0;
     TimePoint compare_at = kNever;
     Duration retry_delay{kRetryMin};
   };
@@ -215,11 +119,10 @@ class Shipper {
   void fall_behind(NodeId peer, TimePoint now);
   void enqueue_fresh(NodeId peer, PushId id, TimePoint now);
   void fill(NodeId peer);
-  void send(NodeId peer, Item item);
+  void send(NodeId peer, TransferId transfer, const PeerQueue::Item& item);
   void settle(NodeId peer, TimePoint now);
-  void mark(NodeId peer, const Item& item, Holding holding, const Error* conflict);
+  void mark(NodeId peer, const PeerQueue::Item& item, Holding holding, const Error* conflict);
   std::size_t known_backlog(const Peer& peer) const;
-  static bool owes(const Peer& peer);
   void drop_queued(PushId id);
   void evaluate(TimePoint now);
   std::optional<Result<std::string>> verdict(const Push& push, TimePoint now);

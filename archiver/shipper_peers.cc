@@ -45,53 +45,31 @@ void Shipper::enqueue_fresh(NodeId id, PushId push_id, TimePoint now) {
       (push.local.has_value() && !push.local->ok())) {
     return;
   }
-  const auto same = [&](const Item& item) {
-    return item.sha256 == push.sha256 && item.name == push.name;
-  };
-  if (std::any_of(peer.in_flight.begin(), peer.in_flight.end(),
-                  [&](const auto& entry) { return same(entry.second); })) {
-    return;
+  switch (peer.queue.add_fresh(push.name, push.sha256, push_id)) {
+    case PeerQueue::Added::kOnTheWay:
+      return;
+    case PeerQueue::Added::kOverflow:
+      peer.view.last_error = "more than " + std::to_string(kFreshQueueMax) + " files behind";
+      if (peer.view.state != PeerState::kBehind) {
+        fall_behind(id, now);
+      }
+      break;
+    case PeerQueue::Added::kQueued:
+      break;
   }
-  const auto queued = std::find_if(peer.fresh.begin(), peer.fresh.end(), same);
-  if (queued != peer.fresh.end()) {
-    queued->push = push_id;
-    return;
-  }
-  if (peer.fresh.size() >= kFreshQueueMax) {
-    peer.fresh.clear();
-    peer.view.last_error = "more than " + std::to_string(kFreshQueueMax) + " files behind";
-    if (peer.view.state != PeerState::kBehind) {
-      fall_behind(id, now);
-    }
-  }
-  const auto at = push.name.kind() != WalKind::kHistory
-                      ? peer.fresh.end()
-                      : std::find_if(peer.fresh.begin(), peer.fresh.end(), [](const Item& item) {
-                          return item.name.kind() != WalKind::kHistory;
-                        });
-  peer.fresh.insert(at, Item{push.name, push_id, push.sha256, true, false});
   fill(id);
 }
 
 void Shipper::fill(NodeId id) {
   Peer& peer = peers_[id];
-  while (!peer.fresh.empty() && peer.fresh_in_flight < kFreshInFlightMax) {
-    Item item = std::move(peer.fresh.front());
-    peer.fresh.pop_front();
-    send(id, std::move(item));
+  while (const std::optional<PeerQueue::Item> item = peer.queue.start_next(next_transfer_)) {
+    send(id, next_transfer_++, *item);
   }
-  while (!peer.missing.empty() && peer.fresh.empty() &&
-         peer.in_flight.size() - peer.fresh_in_flight < kCatchUpInFlightMax) {
-    Item item{std::move(peer.missing.front()), {}, {}, false, true};
-    peer.missing.pop_front();
-    send(id, std::move(item));
-  }
-  peer.view.in_flight = peer.in_flight.size();
-  peer.view.backlog = peer.in_flight.size() + peer.fresh.size() + peer.missing.size();
+  peer.view.in_flight = peer.queue.in_flight();
+  peer.view.backlog = peer.queue.size();
 }
 
-void Shipper::send(NodeId id, Item item) {
-  Peer& peer = peers_[id];
+void Shipper::send(NodeId id, TransferId transfer, const PeerQueue::Item& item) {
   std::optional<PushId> staged;
   if (item.push.has_value()) {
     const auto push = pushes_.find(*item.push);
@@ -100,36 +78,22 @@ void Shipper::send(NodeId id, Item item) {
       staged = item.push;
     }
   }
-  const TransferId transfer = next_transfer_++;
   actions_.emplace_back(SendFile{id, transfer, item.name, staged, item.fresh});
-  peer.fresh_in_flight += item.fresh ? 1 : 0;
-  peer.in_flight.emplace(transfer, std::move(item));
-}
-
-bool Shipper::owes(const Peer& peer) {
-  const auto owed = [](const Item& item) { return item.owed; };
-  return !peer.missing.empty() || std::any_of(peer.fresh.begin(), peer.fresh.end(), owed) ||
-         std::any_of(peer.in_flight.begin(), peer.in_flight.end(),
-                     [&](const auto& entry) { return owed(entry.second); });
 }
 
 // Without what is not stored here yet: that is added when it is.
 std::size_t Shipper::known_backlog(const Peer& peer) const {
-  const auto known = [&](const Item& item) {
+  return peer.queue.missing() + peer.queue.count_if([&](const PeerQueue::Item& item) {
     const auto push = item.push.has_value() ? pushes_.find(*item.push) : pushes_.end();
     return push == pushes_.end() || push->second.local.has_value();
-  };
-  const auto fresh = std::count_if(peer.fresh.begin(), peer.fresh.end(), known);
-  const auto in_flight = std::count_if(peer.in_flight.begin(), peer.in_flight.end(),
-                                       [&](const auto& entry) { return known(entry.second); });
-  return peer.missing.size() + static_cast<std::size_t>(fresh + in_flight);
+  });
 }
 
 // When the catch-up has run dry. Fresh files that came since the comparison do not matter: under
 // load there always are some.
 void Shipper::settle(NodeId id, TimePoint now) {
   Peer& peer = peers_[id];
-  if (peer.comparing || owes(peer) || peer.view.state == PeerState::kDown ||
+  if (peer.comparing || peer.queue.owes() || peer.view.state == PeerState::kDown ||
       peer.view.state == PeerState::kBehind) {
     return;
   }

@@ -1,0 +1,95 @@
+// What the Shipper hears and what it asks for: its events and actions.
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "topology/node_list.h"
+#include "wal/archive_store.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace pgwalship {
+
+using PushId = std::uint64_t;
+using TransferId = std::uint64_t;
+
+// Whether the archive here already has a file of that name when a push is staged.
+enum class LocalName { kFree, kTaken };
+
+struct PushSubmitted {  // a client's file is staged whole
+  PushId push;
+  WalName name;
+  Sha256 sha256;
+  TimePoint deadline;
+  // A taken name goes to the peers only when the local archive has called it identical: other
+  // content must not get ahead of the conflict (G2).
+  LocalName local_name;
+};
+struct LocalStored {
+  PushId push;
+  Result<PutOutcome> result;
+};
+struct PeerGreeted {
+  NodeId peer;
+  bool reconciled;
+};
+struct PeerLost {
+  NodeId peer;
+  std::string reason;
+};
+struct FileAnswered {
+  NodeId peer;
+  TransferId transfer;
+  Result<PutOutcome> result;
+};
+struct Compared {  // both listings, sorted; or why they could not be read
+  NodeId peer;
+  bool self_reconciled;
+  Result<std::vector<WalName>> mine;
+  Result<std::vector<WalName>> theirs;
+  std::optional<bool> peer_reconciled = {};  // as the peer says now; its greeting may be old
+};
+struct ReconciledAnswered {
+  NodeId peer;
+  Result<void> result;
+};
+struct PgWalSpace {  // free bytes of the file system of this node's pg_wal
+  std::uint64_t free_bytes;
+};
+struct Tick {};
+using ShipperEvent = std::variant<PushSubmitted, LocalStored, PeerGreeted, PeerLost, FileAnswered,
+                                  Compared, ReconciledAnswered, PgWalSpace, Tick>;
+
+struct StoreLocally {
+  PushId push;
+};
+struct SendFile {
+  NodeId peer;
+  TransferId transfer;
+  WalName name;
+  std::optional<PushId> staged;  // from the staged file of this push; else from the archive
+  bool fresh;
+};
+struct Compare {
+  NodeId peer;
+};
+struct TellReconciled {
+  NodeId peer;
+};
+struct Reply {
+  PushId push;
+  Result<std::string> verdict;  // ok: the text is empty, or a warning to pass on
+};
+enum class Gravity { kInfo, kWarning, kError };
+struct Report {  // a change of state, for the log
+  Gravity gravity;
+  std::string line;
+};
+using ShipperAction = std::variant<StoreLocally, SendFile, Compare, TellReconciled, Reply, Report>;
+using ShipperActions = std::vector<ShipperAction>;
+
+}  // namespace pgwalship
