@@ -353,8 +353,13 @@ void PushService::finish_comparison(NodeId peer, const std::shared_ptr<Compariso
     return;
   }
   comparisons_.erase(current);
-  feed(Compared{peer, comparison->self_reconciled, std::move(*comparison->mine),
-                std::move(*comparison->all_theirs), comparison->peer_reconciled});
+  const auto& mine = *comparison->mine;
+  const auto& theirs = *comparison->all_theirs;
+  Result<Differences> differences = !mine.ok()     ? Result<Differences>(mine.error())
+                                    : !theirs.ok() ? Result<Differences>(theirs.error())
+                                                   : compare_names(mine.value(), theirs.value(), 0);
+  feed(Compared{peer, comparison->self_reconciled, std::move(differences),
+                comparison->peer_reconciled});
 }
 
 void PushService::act(const TellReconciled& action) {

@@ -18,15 +18,6 @@ bool is_refusal(Errc code) {
   return code == Errc::kNoSpace || code == Errc::kIo || code == Errc::kInvalid;
 }
 
-// Both are sorted in archiving order.
-std::vector<WalName> names_missing_from(const std::vector<WalName>& theirs,
-                                        const std::vector<WalName>& mine) {
-  std::vector<WalName> missing;
-  std::set_difference(mine.begin(), mine.end(), theirs.begin(), theirs.end(),
-                      std::back_inserter(missing));
-  return missing;
-}
-
 }  // namespace
 
 std::string_view to_word(PeerState state) {
@@ -194,10 +185,9 @@ void Shipper::on(const Compared& event, TimePoint now) {
     }
     peer.view.reconciled = *event.peer_reconciled;
   }
-  if (!event.mine.ok() || !event.theirs.ok()) {
+  if (!event.differences.ok()) {
     peer.failed = true;
-    peer.view.last_error =
-        event.mine.ok() ? event.theirs.error().message : event.mine.error().message;
+    peer.view.last_error = event.differences.error().message;
     fall_behind(event.peer, now);
     return;
   }
@@ -208,7 +198,7 @@ void Shipper::on(const Compared& event, TimePoint now) {
       enqueue_fresh(event.peer, id, now);
     }
   }
-  peer.queue.set_missing(names_missing_from(event.theirs.value(), event.mine.value()));
+  peer.queue.set_missing(event.differences.value().missing_there);
   const std::size_t missing = peer.queue.missing();
   if (missing > 0 || (peer.view.state != PeerState::kCurrent && peer.queue.owes())) {
     become(event.peer, PeerState::kCatchingUp, now);

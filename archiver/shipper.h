@@ -5,7 +5,7 @@
 // Whoever carries the actions out promises (the simulator's checker holds it to that):
 //   1. StoreLocally runs the whole numbered order of wal/archive_store.h before LocalStored.
 //   2. SendFile answers once with FileAnswered, or not at all when PeerLost comes first.
-//   3. Compare reads both listings after the action was given, then gives Compared or PeerLost.
+//   3. Compare looks at both archives after the action was given, then gives Compared or PeerLost.
 //   4. Reply goes to the client once and last: nothing about that push is asked for again.
 //
 // A push: the local store and all peers run at the same time; the verdict comes as soon as the

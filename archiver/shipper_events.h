@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "topology/node_list.h"
 #include "wal/archive_store.h"
+#include "wal/differences.h"
 
 #include <cstdint>
 #include <optional>
@@ -46,11 +47,10 @@ struct FileAnswered {
   TransferId transfer;
   Result<PutOutcome> result;
 };
-struct Compared {  // both listings, sorted; or why they could not be read
+struct Compared {  // how the archives differ, or why that could not be found out
   NodeId peer;
-  bool self_reconciled;
-  Result<std::vector<WalName>> mine;
-  Result<std::vector<WalName>> theirs;
+  bool self_reconciled;  // before this archive was looked at
+  Result<Differences> differences;
   std::optional<bool> peer_reconciled = {};  // as the peer says now; its greeting may be old
 };
 struct ReconciledAnswered {

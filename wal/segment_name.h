@@ -24,6 +24,10 @@ inline constexpr std::uint32_t kSegmentBytesMin = 1U << 20;
 inline constexpr std::uint32_t kSegmentBytesMax = 1U << 30;
 bool is_segment_size(std::uint64_t bytes);
 
+// A place in the WAL, whatever the timeline: log << 32 | seg, as in a segment's name. An archive's
+// *floor* is the position of the oldest segment that it keeps; 0: it keeps everything.
+using SegmentPosition = std::uint64_t;
+
 class WalName {
  public:
   // kInvalid with the reason and a hint for anything that is not one of the four forms.
@@ -37,6 +41,11 @@ class WalName {
   // kSegment, kPartial, kBackup: the middle and the last eight digits of the segment's name.
   std::uint32_t log() const { return log_; }
   std::uint32_t seg() const { return seg_; }
+  SegmentPosition position() const { return SegmentPosition{log_} << 32U | seg_; }
+  // Whether an archive with that floor has expired it. History files are always kept.
+  bool is_below(SegmentPosition floor) const {
+    return kind_ != WalKind::kHistory && position() < floor;
+  }
   bool is_wal() const { return kind_ == WalKind::kSegment || kind_ == WalKind::kPartial; }
   // The LSN of the segment's first byte. REQUIRES: kind is not kHistory.
   std::uint64_t start_lsn(std::uint32_t segment_bytes) const;

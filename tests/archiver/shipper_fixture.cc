@@ -47,7 +47,16 @@ void ShipperTest::answer(NodeId peer, const WalName& name, Result<PutOutcome> re
 
 void ShipperTest::compared(NodeId peer, Result<Listing> mine, Result<Listing> theirs,
                            std::optional<bool> peer_reconciled) {
-  step(Compared{peer, self_reconciled_, std::move(mine), std::move(theirs), peer_reconciled});
+  compared_as(peer,
+              !mine.ok()     ? Result<Differences>(mine.error())
+              : !theirs.ok() ? Result<Differences>(theirs.error())
+                             : compare_names(mine.value(), theirs.value(), floor_),
+              peer_reconciled);
+}
+
+void ShipperTest::compared_as(NodeId peer, Result<Differences> differences,
+                              std::optional<bool> peer_reconciled) {
+  step(Compared{peer, self_reconciled_, std::move(differences), peer_reconciled});
 }
 
 void ShipperTest::told(NodeId peer, Result<void> result) {

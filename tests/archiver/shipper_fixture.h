@@ -54,6 +54,8 @@ class ShipperTest : public testing::Test {
   using Listing = std::vector<WalName>;
   void compared(NodeId peer, Result<Listing> mine = Listing{}, Result<Listing> theirs = Listing{},
                 std::optional<bool> peer_reconciled = {});
+  void compared_as(NodeId peer, Result<Differences> differences,
+                   std::optional<bool> peer_reconciled = {});
   void told(NodeId peer, Result<void> result = {});
   void pg_wal_free(std::uint64_t bytes) { step(PgWalSpace{bytes}); }
   // Greeted and found to hold the same.
@@ -77,6 +79,7 @@ class ShipperTest : public testing::Test {
 
   std::optional<Shipper> shipper_;
   bool self_reconciled_ = true;
+  SegmentPosition floor_ = 0;  // common to all
   // Whether the staged file of a push is the source of what was last sent of it.
   std::map<std::string, std::optional<PushId>> source_;
 

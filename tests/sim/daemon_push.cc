@@ -211,8 +211,13 @@ void Daemon::finish_comparison(NodeId peer, const ComparisonRef& comparison) {
   if (mutated(Mutation::kNoCatchUp)) {
     comparison->theirs = *comparison->mine;
   }
-  feed(Compared{peer, comparison->self_reconciled, std::move(*comparison->mine),
-                std::move(*comparison->theirs), comparison->peer_reconciled});
+  const auto& mine = *comparison->mine;
+  const auto& theirs = *comparison->theirs;
+  Result<Differences> differences = !mine.ok()     ? Result<Differences>(mine.error())
+                                    : !theirs.ok() ? Result<Differences>(theirs.error())
+                                                   : compare_names(mine.value(), theirs.value(), 0);
+  feed(Compared{peer, comparison->self_reconciled, std::move(differences),
+                comparison->peer_reconciled});
 }
 
 void Daemon::act(const TellReconciled& action) {
