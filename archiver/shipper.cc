@@ -36,7 +36,10 @@ std::string_view to_word(PeerState state) {
   return "unknown";
 }
 
-Shipper::Shipper(Options options) : options_(std::move(options)), peers_(options_.nodes.size()) {
+Shipper::Shipper(Options options)
+    : options_(std::move(options)),
+      peers_(options_.nodes.size()),
+      coverage_(options_.nodes.size()) {
   CHECK(options_.nodes.self < options_.nodes.size());
 }
 
@@ -113,6 +116,9 @@ void Shipper::on(const LocalStored& event, TimePoint now) {
 void Shipper::on(const PeerGreeted& event, TimePoint now) {
   Peer& peer = peers_.at(event.peer);
   CHECK(is_peer(event.peer) && peer.view.state == PeerState::kDown);
+  if (!event.reconciled) {
+    meet_newcomer(event.peer, now);
+  }
   peer.view.reconciled = event.reconciled;
   peer.view.last_error.clear();
   peer.view.refuses = false;
@@ -182,6 +188,7 @@ void Shipper::on(const Compared& event, TimePoint now) {
       report(Gravity::kWarning, "peer " + name_of(event.peer) +
                                     ": its archive was replaced, and does not count until it is "
                                     "complete again");
+      meet_newcomer(event.peer, now);
     }
     peer.view.reconciled = *event.peer_reconciled;
   }
@@ -191,6 +198,7 @@ void Shipper::on(const Compared& event, TimePoint now) {
     fall_behind(event.peer, now);
     return;
   }
+  coverage_.end_comparison(event.peer, event.differences.value());
   // What a client waits for does not wait behind the catch-up.
   peer.queue.set_missing({});
   for (const auto& [id, push] : pushes_) {
@@ -230,6 +238,16 @@ void Shipper::on(const ReconciledAnswered& event, TimePoint now) {
 
 void Shipper::on(const PgWalSpace& event, TimePoint) {
   pg_wal_free_ = event.free_bytes;
+}
+
+void Shipper::on(const ArchiveGrew&, TimePoint now) {
+  for (Peer& peer : peers_) {
+    peer.grew = peer.compare_at == kNever;
+    // A peer in trouble keeps its own pace.
+    if (!peer.grew && peer.view.state != PeerState::kBehind) {
+      peer.compare_at = std::min(peer.compare_at, now + kGrewCompareDelay);
+    }
+  }
 }
 
 void Shipper::on(const Tick&, TimePoint now) {

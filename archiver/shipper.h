@@ -14,6 +14,7 @@
 // by comparing instead.
 #pragma once
 
+#include "archiver/coverage.h"
 #include "archiver/peer_queue.h"
 #include "archiver/shipper_events.h"
 #include "topology/quorum.h"
@@ -31,6 +32,8 @@ inline constexpr std::chrono::seconds kRetryMin{1};
 inline constexpr std::chrono::seconds kRetryMax{30};
 // Files that arrive by other ways than this daemon are found by comparing this often.
 inline constexpr std::chrono::seconds kCompareInterval{60};
+// When they are known to have come, no peer is compared later than this: many come at once.
+inline constexpr std::chrono::seconds kGrewCompareDelay{5};
 // A peer that does not count yet is compared more often, so that a new cluster starts soon.
 inline constexpr std::chrono::seconds kCompareIntervalNew{2};
 inline constexpr std::size_t kConflictsMax = 64;  // for status; the quarantine holds them all
@@ -88,6 +91,7 @@ class Shipper {
     PeerQueue queue;
     bool failed = false;      // a file failed since the last comparison
     bool comparing = false;   // a Compare is out
+    bool grew = false;        // the archive did since it began
     bool in_trouble = false;  // reported as behind, and not current since: retries go unreported
     TimePoint compare_at = kNever;
     Duration retry_delay{kRetryMin};
@@ -112,6 +116,7 @@ class Shipper {
   void on(const Compared& event, TimePoint now);
   void on(const ReconciledAnswered& event, TimePoint now);
   void on(const PgWalSpace& event, TimePoint now);
+  void on(const ArchiveGrew& event, TimePoint now);
   void on(const Tick& event, TimePoint now);
 
   void become(NodeId peer, PeerState state, TimePoint now);
@@ -128,7 +133,10 @@ class Shipper {
   std::optional<Result<std::string>> verdict(const Push& push, TimePoint now);
   void note_conflict(const WalName& name, const std::string& where, const Error& error);
   void note_quorum(TimePoint now);
-  bool may_tell_reconciled();
+  void meet_newcomer(NodeId newcomer, TimePoint now);
+  bool covers_enough_for(NodeId newcomer) const;
+  bool may_tell_reconciled(NodeId newcomer);
+  bool newcomer_connected() const;
   NodeSet holders(const Push& push) const;
   NodeSet reachable() const;
   bool is_peer(NodeId id) const { return id != options_.nodes.self; }
@@ -139,6 +147,7 @@ class Shipper {
 
   const Options options_;
   std::vector<Peer> peers_;  // by NodeId; the own entry is unused
+  Coverage coverage_;
   std::map<PushId, Push> pushes_;
   std::deque<ConflictView> conflicts_;
   std::optional<std::uint64_t> pg_wal_free_;

@@ -60,9 +60,11 @@ struct ReconciledAnswered {
 struct PgWalSpace {  // free bytes of the file system of this node's pg_wal
   std::uint64_t free_bytes;
 };
+// Files came into the archive here, or left it, by other hands than this Shipper's.
+struct ArchiveGrew {};
 struct Tick {};
 using ShipperEvent = std::variant<PushSubmitted, LocalStored, PeerGreeted, PeerLost, FileAnswered,
-                                  Compared, ReconciledAnswered, PgWalSpace, Tick>;
+                                  Compared, ReconciledAnswered, PgWalSpace, ArchiveGrew, Tick>;
 
 struct StoreLocally {
   PushId push;

@@ -21,7 +21,9 @@ void Shipper::start_compare(NodeId id, TimePoint now) {
   }
   peer.comparing = true;
   peer.failed = false;
+  peer.grew = false;
   peer.compare_at = kNever;
+  coverage_.begin_comparison(id);
   actions_.emplace_back(Compare{id});
 }
 
@@ -110,16 +112,56 @@ void Shipper::settle(NodeId id, TimePoint now) {
     report(Gravity::kInfo, "peer " + name_of(id) + ": current");
   }
   if (peer.compare_at == kNever) {
-    peer.compare_at = now + (peer.view.reconciled ? kCompareInterval : kCompareIntervalNew);
-    if (!peer.view.reconciled && may_tell_reconciled()) {
+    const bool in_haste = !peer.view.reconciled || (!coverage_.covers(id) && newcomer_connected());
+    const auto interval = in_haste    ? kCompareIntervalNew
+                          : peer.grew ? kGrewCompareDelay
+                                      : kCompareInterval;
+    peer.compare_at = now + interval;
+    if (!peer.view.reconciled && may_tell_reconciled(id)) {
       actions_.emplace_back(TellReconciled{id});
     }
   }
 }
 
-// A node may call another complete when it is complete itself. In a new cluster nobody is, and
-// everybody may, once all were seen together.
-bool Shipper::may_tell_reconciled() {
+// Newcomers ------------------------------------------------------------------------------------
+
+// What others hold must be known anew: the newcomer's lost archive may have been one of the few
+// that had an acknowledged file.
+void Shipper::meet_newcomer(NodeId newcomer, TimePoint now) {
+  coverage_.meet_newcomer();
+  for (NodeId id = 0; id < peers_.size(); ++id) {
+    Peer& peer = peers_[id];
+    new_cluster_ = new_cluster_ && !peer.view.reconciled;
+    if (id != newcomer && peer.compare_at != kNever) {
+      peer.compare_at = std::min(peer.compare_at, now);
+    }
+  }
+}
+
+bool Shipper::newcomer_connected() const {
+  return std::any_of(peers_.begin(), peers_.end(), [](const Peer& peer) {
+    return peer.view.state != PeerState::kDown && !peer.view.reconciled;
+  });
+}
+
+// Whether a node that holds all that this one holds may be believed again. This archive and those
+// that it covers show every acknowledged file, unless the rest could have acknowledged one together
+// with what the newcomer has lost. When it covers everybody there is nothing more to know.
+bool Shipper::covers_enough_for(NodeId newcomer) const {
+  NodeSet seen(peers_.size(), false);
+  bool everybody = true;
+  for (NodeId id = 0; id < peers_.size(); ++id) {
+    const bool known = !is_peer(id) || coverage_.covers(id);
+    seen[id] = id != newcomer && known && (!is_peer(id) || peers_[id].view.reconciled);
+    everybody = everybody && (known || id == newcomer);
+  }
+  return everybody ||
+         absence_proven(options_.nodes, options_.quorum, options_.on_quorum_loss, seen);
+}
+
+// A node may call another complete when it is complete itself and knows enough. In a new cluster
+// nobody is, and everybody may, once all were seen together.
+bool Shipper::may_tell_reconciled(NodeId newcomer) {
   const auto is_new = [&](NodeId id) {
     return !is_peer(id) ||
            (peers_[id].view.state != PeerState::kDown && !peers_[id].view.reconciled);
@@ -129,7 +171,7 @@ bool Shipper::may_tell_reconciled() {
     all_new = all_new && is_new(id);
   }
   new_cluster_ = new_cluster_ || all_new;
-  return self_reconciled_ || new_cluster_;
+  return self_reconciled_ ? covers_enough_for(newcomer) : new_cluster_;
 }
 
 }  // namespace pgwalship

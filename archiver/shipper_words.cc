@@ -74,7 +74,7 @@ std::string Shipper::peer_trouble(NodeId id, TimePoint now) const {
     return name_of(id) + " does not count yet: " +
            (view.backlog > 0 ? "it still lacks " + std::to_string(view.backlog) + " files"
             : view.last_error.empty()
-                ? "a new cluster counts once all nodes were connected at the same time"
+                ? "it counts once enough nodes were connected at the same time"
                 : view.last_error);
   }
   return name_of(id) + (view.last_error.empty() ? " has not answered" : ": " + view.last_error);

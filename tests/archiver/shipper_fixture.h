@@ -57,6 +57,7 @@ class ShipperTest : public testing::Test {
   void compared_as(NodeId peer, Result<Differences> differences,
                    std::optional<bool> peer_reconciled = {});
   void told(NodeId peer, Result<void> result = {});
+  void step(const ShipperEvent& event);
   void pg_wal_free(std::uint64_t bytes) { step(PgWalSpace{bytes}); }
   // Greeted and found to hold the same.
   void up(NodeId peer);
@@ -91,7 +92,6 @@ class ShipperTest : public testing::Test {
   static Words take(Words& words) { return std::exchange(words, {}); }
   static std::string short_name(const WalName& name);
   void submit(PushId push, const WalName& name, char content, LocalName local_name);
-  void step(const ShipperEvent& event);
   void note(const StoreLocally& action);
   void note(const SendFile& action);
   void note(const Compare& action);

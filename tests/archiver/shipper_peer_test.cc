@@ -1,4 +1,4 @@
-// What a peer gets and when: fresh files, catch-up, retries, and when it begins to count.
+// What a peer gets and when: fresh files, catch-up, retries.
 #include "tests/archiver/shipper_fixture.h"
 
 #include <gmock/gmock.h>
@@ -201,6 +201,33 @@ TEST_F(ShipperTest, ComparesACurrentPeerEveryInterval) {
   EXPECT_THAT(sent(b), ElementsAre("catch-up 1"));
 }
 
+TEST_F(ShipperTest, WhenTheArchiveGrewPeersAreComparedSoon) {
+  up(b);
+  greet(c);
+  at(10);
+  asked();
+  step(ArchiveGrew{});
+  EXPECT_EQ(next_wakeup(), 15);
+  compared(c);
+  at(15);
+  EXPECT_THAT(asked(), ElementsAre("compare b", "compare c")) << "c's comparison was under way";
+  compared(b);
+  compared(c);
+  EXPECT_EQ(next_wakeup(), 75);
+}
+
+TEST_F(ShipperTest, APeerInTroubleKeepsItsPaceWhenTheArchiveGrew) {
+  greet(b);
+  double now = 0;
+  for (const double wait : {1, 2, 4, 8, 16}) {
+    compared(b, segments(1, 1), Listing{});
+    answer(b, segment(1), no_space());
+    step(ArchiveGrew{});
+    EXPECT_EQ(next_wakeup(), now + wait);
+    at(now += wait);
+  }
+}
+
 TEST_F(ShipperTest, H14ASilentComparisonIsNotAskedTwice) {
   greet(b);
   asked();
@@ -346,73 +373,6 @@ TEST_F(ShipperTest, H19WhatTheQueueDroppedComesByTheComparison) {
 }
 
 // Who counts -----------------------------------------------------------------------------------
-
-TEST_F(ShipperTest, H42ACompleteNodeTellsAPeerThatItIsComplete) {
-  greet_new(b);
-  asked();
-  compared(b, segments(1, 1), Listing{});
-  EXPECT_THAT(asked(), IsEmpty()) << "not before it has everything";
-  answer(b, segment(1));
-  EXPECT_THAT(asked(), ElementsAre("tell b"));
-  EXPECT_FALSE(shipper_->peer(b).reconciled);
-  told(b);
-  EXPECT_TRUE(shipper_->peer(b).reconciled);
-}
-
-TEST_F(ShipperTest, H42AnIncompleteNodeTellsNobody) {
-  self_reconciled_ = false;
-  greet(b);
-  compared(b);
-  greet_new(c);
-  compared(c);
-  EXPECT_THAT(asked(), Not(Contains("tell c")));
-}
-
-TEST_F(ShipperTest, H42ANewClusterCountsOnceAllNodesWereConnectedAtOnce) {
-  self_reconciled_ = false;
-  greet_new(b);
-  compared(b);
-  EXPECT_THAT(asked(), ElementsAre("compare b")) << "c may hold an archive";
-  greet_new(c);
-  compared(c);
-  EXPECT_THAT(asked(), ElementsAre("compare c", "tell c"));
-  at(2);
-  compared(b);
-  EXPECT_THAT(asked(), ElementsAre("compare b", "compare c", "tell b"));
-  EXPECT_FALSE(shipper_->quorum_reachable());
-  told(b);
-  EXPECT_TRUE(shipper_->quorum_reachable());
-}
-
-TEST_F(ShipperTest, H42TwoNewNodesInTurnAreNoNewCluster) {
-  self_reconciled_ = false;
-  greet_new(b);
-  compared(b);
-  lose(b);
-  greet_new(c);
-  compared(c);
-  EXPECT_THAT(asked(), ElementsAre("compare b", "compare c"));
-}
-
-TEST_F(ShipperTest, ANewPeerIsComparedMoreOften) {
-  greet_new(b);
-  self_reconciled_ = false;
-  compared(b);
-  EXPECT_EQ(next_wakeup(), 2);
-}
-
-TEST_F(ShipperTest, APeerThatCouldNotTakeTheNewsIsToldAgain) {
-  greet_new(b);
-  compared(b);
-  told(b, no_space());
-  EXPECT_EQ(shipper_->peer(b).last_error, "disk full");
-  asked();
-  at(2);
-  compared(b);
-  EXPECT_THAT(asked(), ElementsAre("compare b", "tell b"));
-  told(b);
-  EXPECT_EQ(shipper_->peer(b).last_error, "") << "all is well";
-}
 
 TEST_F(ShipperTest, H42AReplacedPeerStopsCounting) {
   up(b);

@@ -47,6 +47,9 @@ TEST_F(ShipperTest, H16APeerThatCannotStoreHoldsNoQuorum) {
 }
 
 TEST_F(ShipperTest, H42APeerWhoseArchiveWasReplacedCountsNoMore) {
+  Setup setup;
+  setup.nodes = {node("a"), node("b")};
+  cluster(setup);
   up(b);
   at(60);
   compared(b, segments(1, 1), Listing{}, false);
