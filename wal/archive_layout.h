@@ -5,6 +5,8 @@
 //     <archive>/.pgwalship/quarantine/<name>.<label>.gz   conflicts and corrupt copies; never
 //     deleted here <archive>/.pgwalship/system-identifier     the cluster's, decimal
 //     <archive>/.pgwalship/reconciled            present once a peer has made this archive complete
+//     <archive>/.pgwalship/floor                 what is below it has expired
+//     <archive>/.pgwalship/needs                 what this node's own server needs, from there on
 #pragma once
 
 #include "wal/segment_name.h"
@@ -31,6 +33,8 @@ class ArchiveLayout {
   std::string quarantine_file(const WalName& name, std::string_view label) const;
   std::string system_identifier_file() const { return state_directory() + "/system-identifier"; }
   std::string reconciled_file() const { return state_directory() + "/reconciled"; }
+  std::string floor_file() const { return state_directory() + "/floor"; }
+  std::string needs_file() const { return state_directory() + "/needs"; }
 
   // "000000010000000000000001.gz" gives the name; anything else nothing.
   static std::optional<WalName> name_of_file(std::string_view file_name);

@@ -1,5 +1,6 @@
 #include "wal/archive_store.h"
 
+#include "wal/archive_lock.h"
 #include "wal/segment_header.h"
 
 #include <algorithm>
@@ -24,39 +25,6 @@ Error with_hint(Error error) {
     error.hint = kSpaceHint;
   }
   return error;
-}
-
-class RemoveAtExit {
- public:
-  RemoveAtExit(FileSystem& file_system, std::string path)
-      : file_system_(file_system), path_(std::move(path)) {}
-  ~RemoveAtExit() {
-    std::ignore = file_system_.remove(path_);  // prepare() removes what stays
-  }
-  RemoveAtExit(const RemoveAtExit&) = delete;
-  RemoveAtExit& operator=(const RemoveAtExit&) = delete;
-
- private:
-  FileSystem& file_system_;
-  std::string path_;
-};
-
-// Exclusive between processes and threads for as long as the File is open; the lock of a dead
-// process does not count.
-Result<std::unique_ptr<File>> take_lock(FileSystem& file_system, const std::string& path) {
-  Result<std::unique_ptr<File>> lock = file_system.create(path);
-  if (lock.ok() || lock.error().code != Errc::kAlreadyExists) {
-    return lock;
-  }
-  if (const auto removed = file_system.remove_abandoned(path);
-      !removed.ok() && removed.error().code != Errc::kNotFound) {
-    return removed.error();
-  }
-  lock = file_system.create(path);
-  if (!lock.ok() && lock.error().code == Errc::kAlreadyExists) {
-    return Error{Errc::kRetry, lock.error().message, ""};
-  }
-  return lock;
 }
 
 std::string description(const FileFacts& facts) {

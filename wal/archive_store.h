@@ -23,12 +23,19 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace pgwalship {
 
 enum class PutOutcome { kStored, kIdentical };
+
+struct StoredFile {
+  WalName name;
+  std::uint64_t bytes = 0;
+  WallTime modified{};
+};
 
 // A file on its way into the archive. Destroying it before commit() leaves nothing behind.
 class StagedFile {
@@ -121,6 +128,25 @@ class ArchiveStore {
   bool reconciled() const;
   Result<void> mark_reconciled();  // durable on return
 
+  // Retention, in wal/archive_removal.cc. Every name below the floor has expired here and is not
+  // taken again from a peer; 0 when none has.
+  Result<SegmentPosition> floor() const;
+  Result<void> raise_floor(SegmentPosition floor);  // durable on return; a lower one is ignored
+  // The oldest position that this node's own server needs from an archive, 0 when that is not
+  // known: recorded here so that a receiver can tell peers while the daemon is down.
+  Result<SegmentPosition> needs() const;
+  Result<void> record_needs(SegmentPosition needs);
+  // As list(), with sizes and times: one stat(2) a file.
+  Result<std::vector<StoredFile>> inventory() const;
+  // Takes the names away, each under its lock; durable on return, with one fsync for all. kInvalid,
+  // and nothing is removed, when one is not below the recorded floor. A name that is not there is
+  // no error; `busy` ones were locked and stay.
+  struct Removed {
+    std::size_t files = 0;
+    std::size_t busy = 0;
+  };
+  Result<Removed> remove_expired(std::span<const WalName> names);
+
   Result<std::uint64_t> free_bytes() const;
   const std::string& directory() const { return layout_.directory(); }
 
@@ -135,6 +161,8 @@ class ArchiveStore {
   Result<void> move_to_quarantine(const WalName& name);
   Result<void> pin_system_id(const WalName& name, std::uint64_t system_id);
   Result<void> put_state_file(const std::string& path, std::string_view content);
+  Result<SegmentPosition> read_position(const std::string& path) const;
+  Result<void> write_position(const std::string& path, SegmentPosition position);
   std::uint64_t next_unique();
 
   FileSystem& file_system_;  // constant after construction, as the next two
