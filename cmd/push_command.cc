@@ -7,6 +7,8 @@
 #include "cmd/push_source.h"
 #include "cmd/verbs.h"
 
+#include <future>
+
 namespace pgwalship {
 namespace {
 
@@ -23,16 +25,22 @@ class Delivery {
 
   Result<Done> run(const PushSource& source, const WalName& name) {
     const int level = daemon_.theirs().compression_level;
-    TRY_ASSIGN(Next next, send(Put{kPutId, name, 0, source.facts()}));
-    if (next == Next::kGoOn) {
-      TRY_ASSIGN(const std::optional<std::uint32_t> file_crc32,
-                 source.compress(level >= 1 && level <= 9 ? level : kGzipLevelDefault,
-                                 [this](ByteView piece) {
-                                   return send(Data{kPutId, Bytes(piece.begin(), piece.end())});
-                                 }));
-      if (file_crc32.has_value()) {
-        TRY_ASSIGN(next, send(PutEnd{kPutId, *file_crc32}));
-      }
+    const PushSource::Recipient recipient{
+        .announce =
+            [&](const FileFacts& facts) {
+              return send(Put{kPutId, name, 0, facts});
+            },
+        .sink =
+            [this](ByteView piece) {
+              return send(Data{kPutId, Bytes(piece.begin(), piece.end())});
+            }};
+    // Where the system has no thread to give, this is measured when compress() asks for it.
+    auto measuring = std::async([&source] { return source.measure(); });
+    TRY_ASSIGN(const std::optional<std::uint32_t> file_crc32,
+               source.compress(level >= 1 && level <= 9 ? level : kGzipLevelDefault,
+                               std::move(measuring), recipient));
+    if (file_crc32.has_value()) {
+      TRY(send(PutEnd{kPutId, *file_crc32}));
     }
     return wait_for_verdict();
   }
@@ -74,12 +82,11 @@ Result<Done> push(const Config& config, const std::string& path, const WalName& 
   TRY_ASSIGN(const auto daemon,
              connect_daemon(config, clock, std::min(deadline, start + kRestartPatience),
                             IfDown::kTryAgain));
-  TRY_ASSIGN(PushSource source,
+  TRY_ASSIGN(const PushSource source,
              PushSource::open(file_system, {.path = full_path,
                                             .name = name,
                                             .origin = daemon->theirs().node,
                                             .system_id = daemon->theirs().system_id}));
-  TRY(source.measure());
   return Delivery(*daemon, deadline).run(source, name);
 }
 

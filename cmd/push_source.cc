@@ -10,6 +10,71 @@ namespace {
 
 constexpr std::size_t kReadBytes = 256 * 1024;
 
+// What is compressed, on its way out: the header cannot be made before the hash is known.
+class Outlet {
+ public:
+  using Next = PushSource::Next;
+  enum class More { kComes, kNone };
+
+  Outlet(FileFacts facts, std::string name, PushSource::Measuring measuring,
+         const PushSource::Recipient& recipient)
+      : facts_(std::move(facts)),
+        name_(std::move(name)),
+        measuring_(std::move(measuring)),
+        recipient_(recipient) {}
+
+  Bytes& ready() { return ready_; }  // what give() has not taken yet
+
+  Result<Next> give(More more) {
+    const bool all = more == More::kNone;
+    if (!measured_) {
+      if (!all && ready_.size() < PushSource::kAheadBytesMax &&
+          measuring_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+        return Next::kGoOn;
+      }
+      TRY(begin());
+    }
+    if (!stopped_ && (all || ready_.size() >= kDataBytesMax)) {
+      TRY(hand_out(ready_));
+      ready_.clear();
+    }
+    return stopped_ ? Next::kStop : Next::kGoOn;
+  }
+
+  bool stopped() const { return stopped_; }
+  const PushSource::Measured& measured() const { return *measured_; }
+  std::uint32_t file_crc32() const { return file_crc32_; }
+
+ private:
+  Result<void> begin() {
+    TRY_ASSIGN(measured_, measuring_.get());
+    facts_.sha256 = measured_->sha256;
+    TRY_ASSIGN(const Next next, recipient_.announce(facts_));
+    stopped_ = next == Next::kStop;
+    return stopped_ ? Result<void>() : hand_out(make_gzip_header(facts_, name_));
+  }
+
+  Result<void> hand_out(ByteView bytes) {
+    while (!bytes.empty() && !stopped_) {
+      const ByteView piece = bytes.first(std::min(kDataBytesMax, bytes.size()));
+      bytes = bytes.subspan(piece.size());
+      file_crc32_ = crc32(file_crc32_, piece);
+      TRY_ASSIGN(const Next next, recipient_.sink(piece));
+      stopped_ = next == Next::kStop;
+    }
+    return {};
+  }
+
+  FileFacts facts_;
+  const std::string name_;
+  PushSource::Measuring measuring_;
+  const PushSource::Recipient& recipient_;
+  std::optional<PushSource::Measured> measured_;
+  Bytes ready_;
+  std::uint32_t file_crc32_ = 0;
+  bool stopped_ = false;
+};
+
 }  // namespace
 
 Result<PushSource> PushSource::open(FileSystem& file_system, Options options) {
@@ -49,61 +114,47 @@ Result<void> PushSource::read_header() {
   return {};
 }
 
-Result<void> PushSource::measure() {
+Result<PushSource::Measured> PushSource::measure() const {
+  TRY_ASSIGN(const std::unique_ptr<File> file, file_->duplicate());
   Sha256Hasher hasher;
-  raw_crc32_ = 0;
-  TRY(read_all([&](ByteView raw) -> Result<Next> {
+  Measured measured;
+  TRY(read_all(*file, [&](ByteView raw) -> Result<Next> {
     hasher.update(raw);
-    raw_crc32_ = crc32(raw_crc32_, raw);
+    measured.crc32 = crc32(measured.crc32, raw);
     return Next::kGoOn;
   }));
-  facts_.sha256 = hasher.finish();
-  return {};
+  measured.sha256 = hasher.finish();
+  return measured;
 }
 
-Result<std::optional<std::uint32_t>> PushSource::compress(int level, const Sink& sink) const {
-  GzipWriter writer(facts_, options_.name.text(), level);
-  Bytes ready;
-  std::uint32_t file_crc32 = 0;
-  bool stopped = false;
-  const auto hand_out = [&]() -> Result<Next> {
-    for (std::size_t sent = 0; sent < ready.size();) {
-      const ByteView piece =
-          ByteView(ready).subspan(sent, std::min(kDataBytesMax, ready.size() - sent));
-      file_crc32 = crc32(file_crc32, piece);
-      sent += piece.size();
-      TRY_ASSIGN(const Next next, sink(piece));
-      if (next == Next::kStop) {
-        stopped = true;
-        return Next::kStop;
-      }
-    }
-    ready.clear();
-    return Next::kGoOn;
-  };
-  TRY(read_all([&](ByteView raw) -> Result<Next> {
-    writer.write(raw, ready);
-    return ready.size() < kDataBytesMax ? Next::kGoOn : hand_out();
+Result<std::optional<std::uint32_t>> PushSource::compress(int level, Measuring measuring,
+                                                          const Recipient& recipient) const {
+  GzipWriter writer(level);
+  Outlet outlet(facts_, options_.name.text(), std::move(measuring), recipient);
+  TRY(read_all(*file_, [&](ByteView raw) -> Result<Next> {
+    writer.write(raw, outlet.ready());
+    return outlet.give(Outlet::More::kComes);
   }));
-  if (!stopped) {
-    writer.finish(ready);
-    TRY(hand_out());
+  if (!outlet.stopped()) {
+    writer.finish(outlet.ready());
+    TRY(outlet.give(Outlet::More::kNone));
   }
-  if (stopped) {
+  if (outlet.stopped()) {
     return std::optional<std::uint32_t>();
   }
-  if (writer.raw_crc32() != raw_crc32_) {
+  if (writer.raw_crc32() != outlet.measured().crc32) {
     return changed();
   }
   TRY(check_unchanged());
-  return std::optional(file_crc32);
+  return std::optional(outlet.file_crc32());
 }
 
-Result<void> PushSource::read_all(const std::function<Result<Next>(ByteView raw)>& sink) const {
+Result<void> PushSource::read_all(const File& file,
+                                  const std::function<Result<Next>(ByteView raw)>& sink) const {
   Bytes buffer(std::min<std::uint64_t>(kReadBytes, stat_.size));
   for (std::uint64_t offset = 0; offset < stat_.size;) {
     const std::size_t wanted = std::min<std::uint64_t>(buffer.size(), stat_.size - offset);
-    TRY_ASSIGN(const std::size_t got, file_->read_at(offset, std::span(buffer).first(wanted)));
+    TRY_ASSIGN(const std::size_t got, file.read_at(offset, std::span(buffer).first(wanted)));
     if (got != wanted) {
       return changed();
     }

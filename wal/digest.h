@@ -1,6 +1,6 @@
 // Two digests with two jobs. SHA-256 of the *uncompressed* content is a file's identity: what
-// "identical" and "conflict" mean (FIPS 180-4; libnettle, which uses the CPU's SHA instructions).
-// CRC-32 (the gzip polynomial, RFC 1952 section 8) guards bytes on their way.
+// "identical" and "conflict" mean (FIPS 180-4; libnettle, and wal/sha256_blocks.h where the CPU
+// can). CRC-32 (the gzip polynomial, RFC 1952 section 8) guards bytes on their way.
 #pragma once
 
 #include "base/bytes.h"

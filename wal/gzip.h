@@ -55,6 +55,8 @@ inline constexpr int kGzipLevelDefault = 1;
 class GzipWriter {
  public:
   GzipWriter(const FileFacts& facts, const std::string& file_name, int level);
+  // Without the header: whoever learns the facts later puts make_gzip_header() in front.
+  explicit GzipWriter(int level);
   ~GzipWriter();
   GzipWriter(const GzipWriter&) = delete;
   GzipWriter& operator=(const GzipWriter&) = delete;

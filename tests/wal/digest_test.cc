@@ -26,6 +26,30 @@ TEST(Digest, Sha256InPiecesIsTheSameAndStartsAnew) {
   }
 }
 
+// Bytes that come one at a time are hashed by nettle alone, long pieces by the CPU's instructions.
+TEST(Digest, Sha256IsTheSameHoweverTheBytesCome) {
+  Random random(7);
+  Bytes bytes(5000);
+  for (std::byte& byte : bytes) {
+    byte = static_cast<std::byte>(random.next());
+  }
+  for (const std::size_t size : {0U, 63U, 64U, 65U, 127U, 128U, 191U, 192U, 1000U, 4096U, 5000U}) {
+    const ByteView all = ByteView(bytes).first(size);
+    Sha256Hasher one_by_one;
+    for (std::size_t i = 0; i < size; ++i) {
+      one_by_one.update(all.subspan(i, 1));
+    }
+    const Sha256 expected = one_by_one.finish();
+    EXPECT_EQ(sha256(all), expected) << size;
+    for (std::size_t cut = 0; cut <= std::min<std::size_t>(size, 300); ++cut) {
+      Sha256Hasher cut_once;
+      cut_once.update(all.first(cut));
+      cut_once.update(all.subspan(cut));
+      EXPECT_EQ(cut_once.finish(), expected) << size << " cut at " << cut;
+    }
+  }
+}
+
 // The check value of the catalogue of CRCs for CRC-32/ISO-HDLC, which gzip uses.
 TEST(Digest, Crc32IsGzips) {
   EXPECT_EQ(crc32(0, as_bytes("123456789")), 0xCBF43926U);
