@@ -165,6 +165,8 @@ void Shipper::on(const FileAnswered& event, TimePoint now) {
     mark(event.peer, item, Holding::kConflict, &event.result.error());
     note_conflict(item.name, name_of(event.peer), event.result.error());
   } else {
+    const bool full = event.result.error().code == Errc::kNoSpace;
+    mark(event.peer, item, full ? Holding::kNoSpace : Holding::kUnknown, nullptr);
     peer.failed = true;
     peer.view.last_error = item.name.text() + ": " + event.result.error().message;
     peer.view.refuses = peer.view.refuses || (item.fresh && is_refusal(event.result.error().code));
@@ -202,7 +204,8 @@ void Shipper::on(const Compared& event, TimePoint now) {
   // What a client waits for does not wait behind the catch-up.
   peer.queue.set_missing({});
   for (const auto& [id, push] : pushes_) {
-    if (!push.replied && push.peers[event.peer] == Holding::kUnknown) {
+    const Holding holding = push.peers[event.peer];
+    if (!push.replied && (holding == Holding::kUnknown || holding == Holding::kNoSpace)) {
       enqueue_fresh(event.peer, id, now);
     }
   }
@@ -335,6 +338,20 @@ std::optional<Result<std::string>> Shipper::verdict(const Push& push, TimePoint 
                              " MB free for pg_wal): " + waiting;
     report(Gravity::kError, push.name.text() + ": " + text);
     return Result<std::string>(text);
+  }
+  // Space alone is missing when the peers that refused for lack of it would complete the quorum. It
+  // is not said before the deadline: space may be freed there, another peer may come, and
+  // PostgreSQL would only ask again at once.
+  NodeSet with_space = holders(push);
+  std::string full;
+  for (NodeId id = 0; id < peers_.size(); ++id) {
+    if (push.peers[id] == Holding::kNoSpace && peers_[id].view.reconciled) {
+      with_space[id] = true;
+      full += (full.empty() ? "" : ", ") + name_of(id);
+    }
+  }
+  if (push.local.has_value() && options_.quorum.satisfied(options_.nodes, self, with_space)) {
+    return Error{Errc::kNoSpace, waiting, "free space in the archive of " + full};
   }
   return Error{Errc::kTimeout, waiting, "pgwalship status shows the peers and their last errors"};
 }

@@ -96,7 +96,7 @@ class Shipper {
     TimePoint compare_at = kNever;
     Duration retry_delay{kRetryMin};
   };
-  enum class Holding { kUnknown, kDurable, kConflict };
+  enum class Holding { kUnknown, kDurable, kConflict, kNoSpace };
   struct Push {
     WalName name;
     Sha256 sha256;

@@ -146,7 +146,7 @@ const Verb kPushVerb{
         "  1  not now (peer, quorum, time limit, daemon): PostgreSQL tries again\n"
         "  2  wrong command line or configuration, wrong name, or a file that does not fit it\n"
         "  3  the archive holds other content under this name\n"
-        "  4  no space left in the local archive\n",
+        "  4  no space left in the local archive, or on peers that the quorum needs\n",
     .run = run_push,
     .failure_status = push_failure};
 
