@@ -11,6 +11,7 @@
 #include "transport/link_set.h"
 #include "transport/local_socket.h"
 #include "transport/ssh_link.h"
+#include "wal/archive_lock.h"
 #include "wal/archive_store.h"
 
 #include <csignal>
@@ -143,6 +144,7 @@ struct Daemon::Parts {
   std::unique_ptr<EventLoop> loop;
   std::unique_ptr<LocalListener> listener;
   PosixFileSystem file_system;
+  std::unique_ptr<File> archive_lock;
   ArchiveStore store;
   LinkSet links;
   std::unique_ptr<Worker> disk = std::make_unique<Worker>(kJobsMax);
@@ -165,6 +167,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const Clock&
   auto parts = std::make_unique<Parts>(config, clock, log, std::move(signals), std::move(loop),
                                        std::move(listener));
   TRY(parts->store.prepare());
+  TRY_ASSIGN(parts->archive_lock,
+             lock_for_daemon(parts->file_system, ArchiveLayout(config.archive.directory)));
   TRY_ASSIGN(parts->system_id, parts->store.system_id());
   TRY(parts->connect());
   log.info("pgwalshipd " PGWALSHIP_VERSION " started: node " + config.node_name + ", archive '" +

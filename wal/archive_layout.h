@@ -3,10 +3,12 @@
 //     <archive>/.pgwalship/tmp/<name>.<16 hex>   files being written
 //     <archive>/.pgwalship/tmp/<name>.lock       held while the copy under a name is taken away
 //     <archive>/.pgwalship/quarantine/<name>.<label>.gz   conflicts and corrupt copies; never
-//     deleted here <archive>/.pgwalship/system-identifier     the cluster's, decimal
+//                                                deleted here
+//     <archive>/.pgwalship/system-identifier     the cluster's, decimal
 //     <archive>/.pgwalship/reconciled            present once a peer has made this archive complete
 //     <archive>/.pgwalship/floor                 what is below it has expired
 //     <archive>/.pgwalship/needs                 what this node's own server needs, from there on
+//     <archive>/.pgwalship/daemon.lock           held by the one daemon that serves this archive
 #pragma once
 
 #include "wal/segment_name.h"
@@ -35,6 +37,7 @@ class ArchiveLayout {
   std::string reconciled_file() const { return state_directory() + "/reconciled"; }
   std::string floor_file() const { return state_directory() + "/floor"; }
   std::string needs_file() const { return state_directory() + "/needs"; }
+  std::string daemon_lock_file() const { return state_directory() + "/daemon.lock"; }
 
   // "000000010000000000000001.gz" gives the name; anything else nothing.
   static std::optional<WalName> name_of_file(std::string_view file_name);

@@ -28,4 +28,16 @@ Result<std::unique_ptr<File>> take_lock(FileSystem& file_system, const std::stri
   return lock;
 }
 
+Result<std::unique_ptr<File>> lock_for_daemon(FileSystem& file_system,
+                                              const ArchiveLayout& layout) {
+  Result<std::unique_ptr<File>> lock = take_lock(file_system, layout.daemon_lock_file());
+  if (lock.ok() || lock.error().code != Errc::kRetry) {
+    return lock;
+  }
+  return Error{Errc::kAlreadyExists,
+               "another pgwalshipd serves the archive '" + layout.directory() + "': it holds '" +
+                   layout.daemon_lock_file() + "'",
+               "stop it first, or give this one an [archive] directory of its own"};
+}
+
 }  // namespace pgwalship

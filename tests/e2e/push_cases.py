@@ -241,6 +241,21 @@ class Socket(Case):
         self.assertTrue(outcome.err.strip())
         self.assert_push(cluster.push("node1", segment_name(1), segment(1)), 0)
 
+    def test_h46_a_second_daemon_of_one_archive_is_refused(self):
+        cluster = self.cluster(nodes=1)
+        node = cluster.dir / "node1"
+        conf = (node / "pgwalship.conf").read_text().replace("pgwalship.sock", "other.sock")
+        other = cluster.file("other.conf", conf.encode())
+        outcome = cluster.run([cluster.dir / "bin" / "pgwalshipd", "--foreground", "--config",
+                               other], timeout=20)
+        self.assertNotEqual(outcome.code, 0)
+        self.assertIn("another pgwalshipd serves the archive", outcome.err)
+        self.assertIn("HINT", outcome.err)
+        self.assert_push(cluster.push("node1", segment_name(1), segment(1)), 0)
+        cluster.stop_daemon("node1", signal.SIGKILL)  # its lock does not count any more
+        cluster.start_daemon("node1")
+        self.assert_push(cluster.push("node1", segment_name(2), segment(2)), 0)
+
     def test_h46_a_stale_socket_is_replaced(self):
         cluster = self.cluster(nodes=1)
         cluster.stop_daemon("node1", signal.SIGKILL)
