@@ -27,6 +27,8 @@ namespace {
 // the largest segment comes faster than it is written.
 constexpr std::size_t kJobsMax = 4096;
 constexpr std::size_t kClientsMax = 256;
+// How often a new archive is asked whose it has become.
+constexpr std::chrono::seconds kIdentityInterval{1};
 // Longer than a push that is nearly done, shorter than any service manager waits.
 constexpr std::chrono::seconds kDrainTime{10};
 
@@ -134,6 +136,8 @@ struct Daemon::Parts {
   void reload();
   void begin_drain(int signal);
   TimePoint turn(TimePoint now);
+  void ask_identity();
+  void know_identity(std::uint64_t id);
   void status(const std::function<void(std::string)>& handler);
 
   Config config;
@@ -155,7 +159,8 @@ struct Daemon::Parts {
   std::vector<std::shared_ptr<ClientSession>> clients;
   std::unique_ptr<PostgresWatch> postgres;  // null without [postgres] conninfo
   PostgresNews postgres_news;
-  std::uint64_t system_id = 0;
+  std::uint64_t system_id = 0;  // of a new archive: 0 until a file is stored, here or by a receiver
+  TimePoint identity_due{};     // when to look again
   std::optional<TimePoint> drain_by;
 };
 
@@ -250,6 +255,13 @@ TimePoint Daemon::Parts::turn(TimePoint now) {
     next = std::min(next, client->next_wakeup());
   }
   std::erase_if(clients, [](const auto& client) { return client->ended(); });
+  if (system_id == 0) {
+    if (now >= identity_due) {
+      identity_due = now + kIdentityInterval;
+      ask_identity();
+    }
+    next = std::min(next, identity_due);
+  }
   if (drain_by.has_value()) {
     if (pushes.shipper().open_pushes() == 0 || now >= *drain_by) {
       loop->stop();
@@ -257,6 +269,23 @@ TimePoint Daemon::Parts::turn(TimePoint now) {
     next = std::min(next, *drain_by);
   }
   return next;
+}
+
+void Daemon::Parts::ask_identity() {
+  std::ignore = scans->post([this]() -> Worker::Completion {
+    const Result<std::uint64_t> pinned = store.system_id();
+    return [this, id = pinned.ok() ? pinned.value() : 0] { know_identity(id); };
+  });
+}
+
+// Peers of another cluster that greeted while this archive was new are turned away now.
+void Daemon::Parts::know_identity(std::uint64_t id) {
+  if (id == 0 || system_id != 0) {
+    return;
+  }
+  system_id = id;
+  log.info("archive '" + config.archive.directory + "': system identifier " + std::to_string(id));
+  links.greet_with(hello_of(config, Role::kDaemon, id));
 }
 
 void Daemon::Parts::on_signal() {

@@ -92,9 +92,7 @@ Result<void> Conversation::on_message(Message message, TimePoint now) {
 }
 
 Result<void> Conversation::on_hello(Hello theirs, TimePoint now) {
-  if (const auto version = check_hello(options_.mine, theirs); !version.ok()) {
-    return version.error().within("greeting of " + options_.peer);
-  }
+  TRY(check_greeting(theirs));
   if (theirs.node != options_.peer) {
     return Error{Errc::kInvalid,
                  "node '" + theirs.node + "' answers where '" + options_.peer + "' should",
@@ -103,7 +101,20 @@ Result<void> Conversation::on_hello(Hello theirs, TimePoint now) {
                      "in the configuration there"};
   }
   keepalive_.emplace(options_.keepalive, now);
+  theirs_ = theirs;
   events_.emplace_back(LinkUp{std::move(theirs)});
+  return {};
+}
+
+Result<void> Conversation::on_own_hello(Hello mine) {
+  options_.mine = std::move(mine);
+  return theirs_ ? check_greeting(*theirs_) : Result<void>();
+}
+
+Result<void> Conversation::check_greeting(const Hello& theirs) const {
+  if (const auto version = check_hello(options_.mine, theirs); !version.ok()) {
+    return version.error().within("greeting of " + options_.peer);
+  }
   return {};
 }
 

@@ -38,6 +38,8 @@ class Conversation {
   Result<void> on_bytes(ByteView bytes, TimePoint now);
   // The connection ended, for this reason: what it means for this conversation.
   Error on_end(Error reason) const;
+  // What this side says of itself has changed: an error when that ends the session.
+  Result<void> on_own_hello(Hello mine);
   // Something else that shows life: the other side's window opened, or we did not listen.
   void on_life(TimePoint now);
   // Puts a Ping into the output when it is time for one.
@@ -59,10 +61,12 @@ class Conversation {
  private:
   Result<void> on_message(Message message, TimePoint now);
   Result<void> on_hello(Hello theirs, TimePoint now);
+  Result<void> check_greeting(const Hello& theirs) const;
   Error not_a_receiver(std::string_view why) const;
 
-  const Options options_;
+  Options options_;  // constant but for `mine`
   const TimePoint greeting_deadline_;
+  std::optional<Hello> theirs_;         // since the greeting
   std::optional<Keepalive> keepalive_;  // since the greeting
   SendQueue queue_;
   FrameDecoder decoder_;

@@ -40,6 +40,12 @@ Result<void> LinkSet::add(NodeId peer, std::unique_ptr<PeerLink> link) {
   return {};
 }
 
+void LinkSet::greet_with(const Hello& mine) {
+  for (const auto& [peer, entry] : entries_) {
+    entry.link->greet_with(mine);
+  }
+}
+
 bool LinkSet::is_up(NodeId peer) const {
   const auto found = entries_.find(peer);
   return found != entries_.end() && found->second.up;

@@ -34,6 +34,8 @@ class LinkSet {
   Result<void> add(NodeId peer, std::unique_ptr<PeerLink> link);
   void observe(Observer& observer) { observers_.push_back(&observer); }
 
+  void greet_with(const Hello& mine);  // PeerLink's, for every link
+
   bool is_up(NodeId peer) const;
   // The Hello of the current or last session; nullptr when there was none.
   const Hello* hello(NodeId peer) const;

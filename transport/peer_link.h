@@ -48,6 +48,9 @@ class PeerLink {
   virtual void send(Message message) = 0;
   // Fresh files go before catch-up files, piece by piece (at most one Data in between).
   virtual void send_file(OutgoingFile file) = 0;
+  // What this side says of itself from the next greeting on. A session whose other side does not
+  // go with it ends as if it had been greeted so.
+  virtual void greet_with(Hello mine) = 0;
 
   // Readable while events wait; next_event() takes them on the loop thread.
   virtual int event_fd() const = 0;

@@ -38,9 +38,12 @@ std::string command_hint(const SshLink::Options& options) {
 struct SshLink::Impl {
   // Sessions that came up are numbered from 1. A command belongs to the session that the loop saw
   // up when it gave it: when that has ended it is dropped, and not sent in the next one.
+  struct OwnHello {  // belongs to no session
+    Hello mine;
+  };
   struct Command {
     std::uint64_t session = 0;
-    std::variant<Message, OutgoingFile> what;
+    std::variant<Message, OutgoingFile, OwnHello> what;
   };
   struct Event {
     std::uint64_t session = 0;
@@ -50,6 +53,7 @@ struct SshLink::Impl {
   Impl(const Clock& a_clock, Options some_options)
       : clock(a_clock),
         options(std::move(some_options)),
+        mine(options.mine),
         back_off({.min = options.back_off_min, .max = options.back_off_max}, options.seed) {
     options.session.cancel_fd = stop_event.get();
   }
@@ -57,7 +61,7 @@ struct SshLink::Impl {
   void run();
   Error run_session();
   Result<void> take_turn(SshSession& ssh, Conversation& talk);
-  void take_commands(Conversation* talk);
+  Result<void> take_commands(Conversation* talk);
   enum class Progress { kBlocked, kMore };
   Progress write(SshSession& ssh, Conversation& talk);
   Result<Progress> read(SshSession& ssh, Conversation& talk);
@@ -86,6 +90,7 @@ struct SshLink::Impl {
   std::uint64_t loop_session = 0;  // the session that the loop sees up; 0: none
 
   // Link thread only.
+  Hello mine;  // what the next greeting says
   BackOff back_off;
   std::uint64_t session = 0;  // the last that came up
   Bytes buffer = Bytes(kReadBytes);
@@ -109,7 +114,7 @@ void SshLink::Impl::run() {
     const auto pause = reason.code == Errc::kInvalid ? back_off.longest() : back_off.next();
     const TimePoint until = clock.now() + pause;
     while (!stopping && clock.now() < until) {
-      take_commands(nullptr);
+      std::ignore = take_commands(nullptr);  // fails with a conversation only
       wait(-1, 0, until);
     }
   }
@@ -121,8 +126,9 @@ Error SshLink::Impl::run_session() {
     return ssh.error();
   }
   ++connects;
+  std::ignore = take_commands(nullptr);  // our Hello may have changed meanwhile
   const TimePoint start = clock.now();
-  Conversation talk({.mine = options.mine,
+  Conversation talk({.mine = mine,
                      .peer = options.peer,
                      .keepalive = options.keepalive,
                      .greeting_timeout = options.greeting_timeout,
@@ -142,7 +148,7 @@ Error SshLink::Impl::run_session() {
 }
 
 Result<void> SshLink::Impl::take_turn(SshSession& ssh, Conversation& talk) {
-  take_commands(&talk);
+  TRY(take_commands(&talk));
   talk.tick(clock.now());
   const Progress written = write(ssh, talk);
   collect_events(talk);
@@ -170,12 +176,20 @@ Result<void> SshLink::Impl::take_turn(SshSession& ssh, Conversation& talk) {
 }
 
 // Without a conversation, or before its greeting, nothing can be for the current session.
-void SshLink::Impl::take_commands(Conversation* talk) {
+Result<void> SshLink::Impl::take_commands(Conversation* talk) {
   while (std::optional<Command> command = commands.try_pop()) {
-    if (talk != nullptr && talk->greeted() && command->session == session) {
-      std::visit([&](auto& what) { talk->add(std::move(what)); }, command->what);
+    const bool current = talk != nullptr && talk->greeted() && command->session == session;
+    if (auto* own = std::get_if<OwnHello>(&command->what)) {
+      mine = std::move(own->mine);
+      TRY(talk != nullptr ? talk->on_own_hello(mine) : Result<void>());
+    } else if (auto* file = std::get_if<OutgoingFile>(&command->what); file != nullptr && current) {
+      talk->add(std::move(*file));
+    } else if (auto* message = std::get_if<Message>(&command->what);
+               message != nullptr && current) {
+      talk->add(std::move(*message));
     }
   }
+  return {};
 }
 
 SshLink::Impl::Progress SshLink::Impl::write(SshSession& ssh, Conversation& talk) {
@@ -262,7 +276,7 @@ void SshLink::Impl::report_down(const Error& reason) {
     reported_reason = reason.text();
   }
   while (!offer_events() && !stopping) {
-    take_commands(nullptr);
+    std::ignore = take_commands(nullptr);
     wait(-1, 0, kNever);
   }
 }
@@ -306,6 +320,11 @@ void SshLink::send_file(OutgoingFile file) {
     Impl::Command command{impl_->loop_session, std::move(file)};
     CHECK(impl_->commands.try_push(command));
   }
+}
+
+void SshLink::greet_with(Hello mine) {
+  Impl::Command command{0, Impl::OwnHello{std::move(mine)}};
+  CHECK(impl_->commands.try_push(command));
 }
 
 int SshLink::event_fd() const {

@@ -37,6 +37,7 @@ class SshLink final : public PeerLink {
 
   void send(Message message) override;
   void send_file(OutgoingFile file) override;
+  void greet_with(Hello mine) override;
   int event_fd() const override;
   std::optional<LinkEvent> next_event() override;
   LinkCounters counters() const override;

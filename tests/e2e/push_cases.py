@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import socket
 import struct
@@ -240,6 +241,20 @@ class Socket(Case):
         self.assertNotEqual(outcome.code, 0)
         self.assertTrue(outcome.err.strip())
         self.assert_push(cluster.push("node1", segment_name(1), segment(1)), 0)
+
+    def test_h11_a_foreign_peer_is_turned_away_once_the_archive_has_its_first_file(self):
+        cluster = self.cluster(nodes=2, quorum="NONE")
+        identity = cluster.archive_dir("node2") / ".pgwalship" / "system-identifier"
+        cluster.stop_daemon("node1")
+        identity.write_text("42\n")
+        shutil.chown(identity, cluster.user)
+        cluster.start_daemon("node1")  # greets as new: nothing is wrong yet
+        cluster.wait_peer("node1", "node2", "current")
+        self.assert_push(cluster.push("node1", segment_name(1), segment(1)), 0)
+        wait_until(lambda: "different database systems" in
+                   (cluster.peer_status("node1", "node2")["last_error"] or ""), 10,
+                   "node1 turns node2 away")
+        self.assertEqual(cluster.archive("node2"), {})
 
     def test_h46_a_second_daemon_of_one_archive_is_refused(self):
         cluster = self.cluster(nodes=1)

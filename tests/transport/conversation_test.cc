@@ -122,6 +122,30 @@ TEST_F(ConversationTest, H44RefusesAnotherNodeThanTheExpectedOne) {
   EXPECT_TRUE(talk_.events().empty());
 }
 
+TEST_F(ConversationTest, EndsWhenItsOwnNewHelloDoesNotGoWithTheOther) {
+  Hello theirs = hello(Role::kReceiver, "pgdb2");
+  theirs.system_id = 7;
+  ASSERT_TRUE(hear(theirs).ok());  // this side's archive is new, and whose it is not known
+  Hello mine = hello(Role::kDaemon, "pgdb1");
+  mine.system_id = 7;
+  EXPECT_TRUE(talk_.on_own_hello(mine).ok());
+  mine.system_id = 8;
+  const Result<void> outcome = talk_.on_own_hello(mine);
+  ASSERT_FALSE(outcome.ok());
+  EXPECT_EQ(outcome.error().code, Errc::kInvalid);
+  EXPECT_TRUE(contains(outcome.error().message, "different database systems"))
+      << outcome.error().message;
+}
+
+TEST_F(ConversationTest, JudgesAGreetingByTheNewestOfItsOwn) {
+  Hello mine = hello(Role::kDaemon, "pgdb1");
+  mine.system_id = 8;
+  EXPECT_TRUE(talk_.on_own_hello(mine).ok());
+  Hello theirs = hello(Role::kReceiver, "pgdb2");
+  theirs.system_id = 7;
+  EXPECT_FALSE(hear(theirs).ok());
+}
+
 TEST_F(ConversationTest, RefusesAnotherClusterAndAnotherRole) {
   Hello other = hello(Role::kReceiver, "pgdb2");
   other.cluster = "other";

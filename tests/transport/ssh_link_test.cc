@@ -309,6 +309,16 @@ TEST_F(SshLinkTest, H44RefusesAnotherNodeThanTheExpectedOne) {
   EXPECT_TRUE(contains(reason.message, "'pgdb3' answers where 'pgdb2' should")) << reason.text();
 }
 
+TEST_F(SshLinkTest, GreetsWithWhatItWasToldLastAndEndsWhatDoesNotGoWithIt) {
+  open_and_come_up();
+  Hello mine = options_.mine;
+  mine.cluster = "other";
+  link_->greet_with(mine);
+  EXPECT_TRUE(contains(expect_down().message, "of cluster 'other'"));
+  link_->greet_with(options_.mine);
+  expect_up();
+}
+
 TEST_F(SshLinkTest, H44TellsOfAChangedHostKeyOnceAndRecoversWhenItIsBack) {
   sshd_->replace_host_key();
   sshd_->restart();
