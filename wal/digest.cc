@@ -10,6 +10,8 @@
 namespace pgwalship {
 namespace {
 
+constexpr std::size_t kStepBytesMax = std::size_t{1} << 30;
+
 const std::uint8_t* octets(ByteView data) {
   return reinterpret_cast<const std::uint8_t*>(data.data());
 }
@@ -68,6 +70,19 @@ Sha256 sha256(ByteView data) {
 
 std::uint32_t crc32(std::uint32_t crc, ByteView data) {
   return crc32_gzip_refl(crc, octets(data), data.size());
+}
+
+// The library's function is the bare polynomial: the value is inverted before and after. It counts
+// in an int, and wants a pointer to non-const bytes that it does not write to.
+std::uint32_t crc32c(std::uint32_t crc, ByteView data) {
+  crc = ~crc;
+  while (!data.empty()) {
+    const ByteView slice = data.first(std::min(data.size(), kStepBytesMax));
+    data = data.subspan(slice.size());
+    crc =
+        crc32_iscsi(const_cast<std::uint8_t*>(octets(slice)), static_cast<int>(slice.size()), crc);
+  }
+  return ~crc;
 }
 
 }  // namespace pgwalship

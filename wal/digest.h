@@ -1,6 +1,7 @@
-// Two digests with two jobs. SHA-256 of the *uncompressed* content is a file's identity: what
-// "identical" and "conflict" mean (FIPS 180-4; libnettle, and wal/sha256_blocks.h where the CPU
-// can). CRC-32 (the gzip polynomial, RFC 1952 section 8) guards bytes on their way.
+// Digests, each with its job. SHA-256 of the *uncompressed* content is a file's identity: what
+// "identical" and "conflict" mean (FIPS 180-4).
+// CRC-32 (the gzip polynomial, RFC 1952 section 8) guards bytes on their way. CRC-32C (Castagnoli,
+// RFC 3720 appendix B.4) is what PostgreSQL puts into each WAL record. Both CRCs are ISA-L's.
 #pragma once
 
 #include "base/bytes.h"
@@ -40,5 +41,6 @@ Sha256 sha256(ByteView data);
 
 // Continues from `crc`, which is 0 at the start.
 std::uint32_t crc32(std::uint32_t crc, ByteView data);
+std::uint32_t crc32c(std::uint32_t crc, ByteView data);
 
 }  // namespace pgwalship

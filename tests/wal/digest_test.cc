@@ -68,5 +68,13 @@ TEST(Digest, Crc32ContinuesAtAnyCut) {
   }
 }
 
+// RFC 3720 B.4 has the vectors; the first is the usual check value.
+TEST(Crc32c, GivesThePublishedValues) {
+  EXPECT_EQ(crc32c(0, as_bytes("123456789")), 0xE3069283U);
+  EXPECT_EQ(crc32c(0, Bytes(32)), 0x8A9136AAU);
+  EXPECT_EQ(crc32c(0, Bytes(32, std::byte{0xFF})), 0x62A8AB43U);
+  EXPECT_EQ(crc32c(crc32c(0, as_bytes("1234")), as_bytes("56789")), 0xE3069283U);
+}
+
 }  // namespace
 }  // namespace pgwalship
