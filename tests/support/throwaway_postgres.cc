@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <unistd.h>
 
 namespace pgwalship {
@@ -48,17 +49,41 @@ bool ThrowawayPostgres::available() {
 }
 
 ThrowawayPostgres::ThrowawayPostgres(const std::string& settings) {
-  if (::getuid() == 0) {
-    CHECK(std::system(("chown postgres " + quoted(directory_.path())).c_str()) == 0);
-  }
+  own_directory();
   run(kPrograms + "initdb -D " + quoted(data_directory()) +
           " -A trust -U postgres --no-sync --no-instructions --wal-segsize=1",
       file("log"));
-  write_file(data_directory() + "/postgresql.conf",
-             "listen_addresses = ''\nfsync = off\nmin_wal_size = 2MB\nmax_wal_size = 8MB\n"
-             "unix_socket_directories = '" +
-                 directory_.path() + "'\n" + settings);
+  write_file(
+      data_directory() + "/postgresql.conf",
+      "listen_addresses = ''\nfsync = off\nmin_wal_size = 2MB\nmax_wal_size = 8MB\n" + settings);
+  listen_here();
   start();
+}
+
+ThrowawayPostgres::ThrowawayPostgres(Clone) {
+  own_directory();
+}
+
+std::unique_ptr<ThrowawayPostgres> ThrowawayPostgres::clone_of(const ThrowawayPostgres& stopped) {
+  CHECK(!stopped.running_);
+  std::unique_ptr<ThrowawayPostgres> clone(new ThrowawayPostgres(Clone{}));
+  run("cp -a " + quoted(stopped.data_directory()) + " " + quoted(clone->data_directory()),
+      clone->file("log"));
+  clone->listen_here();
+  clone->start();
+  return clone;
+}
+
+void ThrowawayPostgres::own_directory() const {
+  if (::getuid() == 0) {
+    CHECK(std::system(("chown postgres " + quoted(directory_.path())).c_str()) == 0);
+  }
+}
+
+// The last line about it counts.
+void ThrowawayPostgres::listen_here() const {
+  write_file(data_directory() + "/postgresql.conf",
+             "unix_socket_directories = '" + directory_.path() + "'\n");
 }
 
 ThrowawayPostgres::~ThrowawayPostgres() {
@@ -90,6 +115,14 @@ void ThrowawayPostgres::make_standby() {
 void ThrowawayPostgres::execute(const std::string& sql) {
   run(kPrograms + "psql -v ON_ERROR_STOP=1 -d " + quoted(conninfo()) + " -c " + quoted(sql),
       file("log"));
+}
+
+std::string ThrowawayPostgres::waldump(const std::string& segment_path) const {
+  const std::string path = directory_.file("waldump");
+  run(kPrograms + "pg_waldump " + quoted(segment_path) + " >" + quoted(path) + " 2>&1 || true",
+      directory_.file("log"));
+  std::ifstream text(path);
+  return std::string(std::istreambuf_iterator<char>(text), {});
 }
 
 std::string ThrowawayPostgres::control_data(const std::string& label) const {

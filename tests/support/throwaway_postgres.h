@@ -4,6 +4,7 @@
 
 #include "tests/support/temp_dir.h"
 
+#include <memory>
 #include <string>
 
 namespace pgwalship {
@@ -15,6 +16,8 @@ class ThrowawayPostgres {
 
   // A primary with 1 MiB segments. The settings are lines of postgresql.conf.
   explicit ThrowawayPostgres(const std::string& settings = "");
+  // A second server, started, with a copy of the data directory of one that is stopped.
+  static std::unique_ptr<ThrowawayPostgres> clone_of(const ThrowawayPostgres& stopped);
   ~ThrowawayPostgres();
   ThrowawayPostgres(const ThrowawayPostgres&) = delete;
   ThrowawayPostgres& operator=(const ThrowawayPostgres&) = delete;
@@ -29,10 +32,17 @@ class ThrowawayPostgres {
   // With the next start it is a standby of nobody.
   void make_standby();
   void execute(const std::string& sql);
+  // What pg_waldump prints about the file, errors included.
+  std::string waldump(const std::string& segment_path) const;
   // What pg_controldata says under that label.
   std::string control_data(const std::string& label) const;
 
  private:
+  struct Clone {};
+  explicit ThrowawayPostgres(Clone);
+  void own_directory() const;
+  void listen_here() const;
+
   TempDir directory_;
   bool running_ = false;
 };
