@@ -2,6 +2,7 @@
 
 #include "wal/archive_lock.h"
 #include "wal/segment_header.h"
+#include "wal/space_hint.h"
 
 #include <algorithm>
 #include <array>
@@ -14,32 +15,6 @@ namespace {
 
 // Each round needs another process to take a name and give it up again within it.
 constexpr int kAttemptsMax = 8;
-constexpr std::size_t kConflictHashDigits = 12;
-constexpr std::string_view kSpaceHint =
-    "free space in the archive's file system (old base backups and the WAL before them), or give "
-    "it "
-    "more; nothing is lost while PostgreSQL can keep the segment";
-
-Error with_hint(Error error) {
-  if (error.code == Errc::kNoSpace && error.hint.empty()) {
-    error.hint = kSpaceHint;
-  }
-  return error;
-}
-
-std::string description(const FileFacts& facts) {
-  return "SHA-256 " + facts.sha256.hex() +
-         (facts.origin.empty() ? std::string() : " from " + facts.origin);
-}
-
-std::string corrupt_label(std::uint64_t unique) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string label = "corrupt-";
-  for (int shift = 60; shift >= 0; shift -= 4) {
-    label += kDigits[unique >> shift & 15];
-  }
-  return label;
-}
 
 }  // namespace
 
@@ -264,66 +239,6 @@ Result<std::optional<PutOutcome>> ArchiveStore::renew(const WalName& name, const
   return std::optional(PutOutcome::kIdentical);
 }
 
-Error ArchiveStore::refuse(const StagedFile& staged, const FileFacts& ours,
-                           const FileFacts& theirs) {
-  const std::string label = "conflict-" + theirs.sha256.hex().substr(0, kConflictHashDigits);
-  const std::string target = layout_.quarantine_file(staged.name(), label);
-  Result<void> kept = file_system_.link(staged.path_, target);
-  if (!kept.ok() && kept.error().code == Errc::kAlreadyExists) {
-    kept = {};  // the same content was refused before
-  }
-  if (kept.ok()) {
-    kept = file_system_.sync_directory(layout_.quarantine_directory());
-  }
-  return Error{
-      Errc::kConflict,
-      "the name is taken by other content: the archive has " + description(ours) +
-          ", refused was " + description(theirs) + ", " +
-          (kept.ok() ? "kept as '" + target + "'"
-                     : "and could not be kept in quarantine (" + kept.error().message + ")"),
-      "`pgwalship status` shows conflicts; usual causes are two primaries at a time, or "
-      "restart_on_promote=true of the pgsql resource agent, which uses a timeline twice"};
-}
-
-Result<void> ArchiveStore::quarantine_corrupt(const WalName& name) {
-  // Whoever takes a name away holds its lock. Without it a good copy that replaced the corrupt one
-  // between our look and our remove would be taken instead.
-  const std::string lock_path = layout_.lock_file(name);
-  const Result<std::unique_ptr<File>> lock = take_lock(file_system_, lock_path);
-  if (!lock.ok()) {
-    return with_hint(lock.error()).within("replace the corrupt copy of '" + name.text() + "'");
-  }
-  const RemoveAtExit unlock(file_system_, lock_path);
-  const Result<FileFacts> present = verify(name);
-  if (present.ok()) {
-    return Error{Errc::kAlreadyExists, "the copy of '" + name.text() + "' is good", ""};
-  }
-  if (present.error().code != Errc::kCorrupt) {
-    return present.error();
-  }
-  if (const Result<void> moved = move_to_quarantine(name); !moved.ok()) {
-    return with_hint(moved.error()).within("quarantine '" + name.text() + "'");
-  }
-  return {};
-}
-
-// In this order a crash leaves both names, or the new one; never none.
-Result<void> ArchiveStore::move_to_quarantine(const WalName& name) {
-  for (int attempt = 1;; ++attempt) {
-    const std::string target = layout_.quarantine_file(name, corrupt_label(next_unique()));
-    const Result<void> linked = file_system_.link(layout_.file(name), target);
-    if (linked.ok()) {
-      break;
-    }
-    if (linked.error().code != Errc::kAlreadyExists || attempt == kAttemptsMax) {
-      return linked.error();
-    }
-  }
-  TRY(file_system_.sync_directory(layout_.quarantine_directory()));
-  TRY(file_system_.remove(layout_.file(name)));
-  return file_system_.sync_directory(layout_.directory());
-}
-
 Result<ArchiveFile> ArchiveStore::open(const WalName& name) const {
   TRY_ASSIGN(std::unique_ptr<File> file, file_system_.open(layout_.file(name)));
   TRY_ASSIGN(const FileStat stat, file->stat());
@@ -373,12 +288,6 @@ Result<std::vector<WalName>> ArchiveStore::list() const {
   }
   std::sort(names.begin(), names.end());
   return names;
-}
-
-Result<std::vector<std::string>> ArchiveStore::quarantined() const {
-  TRY_ASSIGN(std::vector<std::string> files, file_system_.list(layout_.quarantine_directory()));
-  std::sort(files.begin(), files.end());
-  return files;
 }
 
 Result<std::uint64_t> ArchiveStore::system_id() const {
