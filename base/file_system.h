@@ -11,8 +11,10 @@
 #include "base/result.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace pgwalship {
@@ -64,6 +66,10 @@ class FileSystem {
   virtual Result<void> make_directories(const std::string& path) = 0;
   // Names of the regular files in a directory, unordered.
   virtual Result<std::vector<std::string>> list(const std::string& path) const = 0;
+  // The same files with what stat() says of each, without holding them all in memory. A file that
+  // comes or goes meanwhile may be left out. `visitor` must not call this FileSystem.
+  using FileVisitor = std::function<void(std::string_view name, const FileStat& stat)>;
+  virtual Result<void> visit_files(const std::string& path, const FileVisitor& visitor) const = 0;
   virtual Result<FileStat> stat(const std::string& path) const = 0;
   // Bytes that an unprivileged process can still write to the file system that holds `path`.
   virtual Result<std::uint64_t> free_bytes(const std::string& path) const = 0;

@@ -163,6 +163,26 @@ bool is_regular(DIR* directory, const dirent& entry) {
          S_ISREG(found.st_mode);
 }
 
+using EntryHandler = std::function<Result<void>(DIR* directory, const dirent& entry)>;
+
+Result<void> read_directory(const std::string& path, const EntryHandler& handler) {
+  const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
+  if (!directory) {
+    return errno_error(doing("open directory", path), errno);
+  }
+  while (true) {
+    errno = 0;
+    const dirent* entry = ::readdir(directory.get());
+    if (entry == nullptr && errno != 0) {
+      return errno_error(doing("read directory", path), errno);
+    }
+    if (entry == nullptr) {
+      return {};
+    }
+    TRY(handler(directory.get(), *entry));
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<File>> PosixFileSystem::create(const std::string& path) {
@@ -271,24 +291,32 @@ Result<void> PosixFileSystem::make_directories(const std::string& path) {
 }
 
 Result<std::vector<std::string>> PosixFileSystem::list(const std::string& path) const {
-  const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
-  if (!directory) {
-    return errno_error(doing("open directory", path), errno);
-  }
   std::vector<std::string> names;
-  while (true) {
-    errno = 0;
-    const dirent* entry = ::readdir(directory.get());
-    if (entry == nullptr && errno != 0) {
-      return errno_error(doing("read directory", path), errno);
+  TRY(read_directory(path, [&](DIR* directory, const dirent& entry) -> Result<void> {
+    if (is_regular(directory, entry)) {
+      names.emplace_back(entry.d_name);
     }
-    if (entry == nullptr) {
-      return names;
+    return {};
+  }));
+  return names;
+}
+
+Result<void> PosixFileSystem::visit_files(const std::string& path,
+                                          const FileVisitor& visitor) const {
+  return read_directory(path, [&](DIR* directory, const dirent& entry) -> Result<void> {
+    if (entry.d_type != DT_REG && entry.d_type != DT_UNKNOWN) {
+      return {};
     }
-    if (is_regular(directory.get(), *entry)) {
-      names.emplace_back(entry->d_name);
+    struct stat found {};
+    if (::fstatat(::dirfd(directory), entry.d_name, &found, AT_SYMLINK_NOFOLLOW) != 0) {
+      return errno == ENOENT ? Result<void>()
+                             : errno_error(doing("stat", path + "/" + entry.d_name), errno);
     }
-  }
+    if (S_ISREG(found.st_mode)) {
+      visitor(entry.d_name, file_stat_of(found));
+    }
+    return {};
+  });
 }
 
 Result<FileStat> PosixFileSystem::stat(const std::string& path) const {

@@ -17,6 +17,7 @@ class PosixFileSystem final : public FileSystem {
   Result<void> sync_directory(const std::string& path) override;
   Result<void> make_directories(const std::string& path) override;
   Result<std::vector<std::string>> list(const std::string& path) const override;
+  Result<void> visit_files(const std::string& path, const FileVisitor& visitor) const override;
   Result<FileStat> stat(const std::string& path) const override;
   Result<std::uint64_t> free_bytes(const std::string& path) const override;
 };

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <thread>
 
@@ -259,6 +260,28 @@ TEST_P(FileSystemContract, ListsEveryFileOnce) {
   put("dir/a", "x");
   put("dir/.hidden", "x");
   EXPECT_EQ(names_in("dir"), (std::vector<std::string>{".hidden", "a", "b"}));
+}
+
+TEST_P(FileSystemContract, VisitsEveryFileWithItsStat) {
+  put("dir/b", "12345");
+  put("dir/a", "x");
+  ASSERT_TRUE(fs().make_directories(path("dir/below")).ok());
+  std::map<std::string, FileStat> visited;
+  const auto result = fs().visit_files(path("dir"), [&](std::string_view name, const FileStat& s) {
+    EXPECT_TRUE(visited.emplace(name, s).second) << name;
+  });
+  ASSERT_TRUE(result.ok());
+  ASSERT_EQ(visited.size(), 2U);
+  for (const auto& [name, seen] : visited) {
+    const FileStat asked = fs().stat(path("dir/" + name)).value();
+    EXPECT_EQ(seen.size, asked.size);
+    EXPECT_EQ(seen.inode, asked.inode);
+    EXPECT_EQ(seen.device, asked.device);
+    EXPECT_EQ(seen.modified, asked.modified);
+  }
+  const auto ignore = [](std::string_view, const FileStat&) {};
+  EXPECT_EQ(fs().visit_files(path("nowhere"), ignore).error().code, Errc::kNotFound);
+  EXPECT_EQ(fs().visit_files(path("dir/a"), ignore).error().code, Errc::kIo);
 }
 
 TEST_P(FileSystemContract, ListAndSyncNeedADirectory) {

@@ -123,7 +123,7 @@ const std::vector<LibraryRule>& library_rules() {
       {std::regex("^nettle/"), {"wal/digest.cc"}},
       {std::regex("^(spdlog|fmt)/"), {"base/log.cc"}},
       {std::regex("^libpq"), {"archiver/postgres_watch.cc"}},
-      {std::regex("^sys/inotify\\.h$"), {"archiver/"}},
+      {std::regex("^sys/inotify\\.h$"), {"base/directory_watch.cc"}},
       {std::regex("^nlohmann/"), {"archiver/status_report.cc", "cmd/"}},
       {std::regex("^boost/"), {"cmd/"}},
   };

@@ -140,6 +140,11 @@ Result<std::vector<std::string>> ProcessDisk::list(const std::string& path) cons
   return disk_.memory->list(path);
 }
 
+Result<void> ProcessDisk::visit_files(const std::string& path, const FileVisitor& visitor) const {
+  TRY(begin(Cost::kLook, "open directory '" + path + "'"));
+  return disk_.memory->visit_files(path, visitor);
+}
+
 Result<FileStat> ProcessDisk::stat(const std::string& path) const {
   TRY(begin(Cost::kLook, "stat '" + path + "'"));
   return disk_.memory->stat(path);

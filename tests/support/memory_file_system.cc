@@ -142,6 +142,19 @@ Result<std::vector<std::string>> MemoryFileSystem::list(const std::string& path)
   return names;
 }
 
+Result<void> MemoryFileSystem::visit_files(const std::string& path,
+                                           const FileVisitor& visitor) const {
+  TRY_ASSIGN(const std::vector<std::string> names, list(path));
+  for (const std::string& name : names) {
+    if (const Result<FileStat> found = stat(path + "/" + name); found.ok()) {
+      visitor(name, found.value());
+    } else if (found.error().code != Errc::kNotFound) {
+      return found.error();
+    }
+  }
+  return {};
+}
+
 Result<FileStat> MemoryFileSystem::stat(const std::string& path) const {
   const std::lock_guard guard(mutex_);
   TRY(look(Operation::kStat, "stat", path));

@@ -1,0 +1,65 @@
+#include "base/directory_watch.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+namespace pgwalship {
+namespace {
+
+constexpr std::uint32_t kNameEvents =
+    IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE;
+constexpr std::uint32_t kDirectoryEvents = IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+// Any of these in an event: there is no telling what was missed.
+constexpr std::uint32_t kLostEvents =
+    IN_Q_OVERFLOW | IN_IGNORED | IN_UNMOUNT | IN_DELETE_SELF | IN_MOVE_SELF;
+
+// Some hundred events at a time; one is at most 272 bytes.
+constexpr std::size_t kReadBytes = 64U * 1024;
+
+}  // namespace
+
+Result<DirectoryWatch> DirectoryWatch::open(const std::string& directory) {
+  const std::string doing = "watch '" + directory + "'";
+  Fd fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!fd.valid() ||
+      ::inotify_add_watch(fd.get(), directory.c_str(), kNameEvents | kDirectoryEvents) < 0) {
+    Error error = errno_error(doing, errno);
+    if (errno == EMFILE || errno == ENOSPC) {
+      error.hint = "raise fs.inotify.max_user_instances or max_user_watches (sysctl)";
+    }
+    return error;
+  }
+  return DirectoryWatch(std::move(fd));
+}
+
+DirectoryWatch::Changes DirectoryWatch::take() {
+  Changes changes;
+  alignas(inotify_event) std::array<char, kReadBytes> buffer;
+  for (;;) {
+    const ssize_t got = ::read(fd_.get(), buffer.data(), buffer.size());
+    if (got <= 0) {
+      if (got < 0 && errno == EINTR) {
+        continue;
+      }
+      if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) {
+        changes.rescan = true;
+      }
+      return changes;
+    }
+    for (std::size_t at = 0; at < static_cast<std::size_t>(got);) {
+      inotify_event event{};
+      std::memcpy(&event, buffer.data() + at, sizeof event);
+      if ((event.mask & kLostEvents) != 0) {
+        changes.rescan = true;
+      } else if (event.len > 0 && (event.mask & IN_ISDIR) == 0) {
+        changes.names.emplace_back(buffer.data() + at + sizeof event);
+      }
+      at += sizeof event + event.len;
+    }
+  }
+}
+
+}  // namespace pgwalship

@@ -1,0 +1,38 @@
+// Tells which names of one directory may have changed, by any process: inotify(7). A hint, never a
+// fact: what a name stands for is what a look at it says. Changes on other machines of a network
+// file system are not seen. The only file that includes <sys/inotify.h>. One thread.
+#pragma once
+
+#include "base/fd.h"
+#include "base/result.h"
+
+#include <string>
+#include <vector>
+
+namespace pgwalship {
+
+class DirectoryWatch {
+ public:
+  struct Changes {
+    // Created, linked, moved in or away, removed, or closed after writing; each at least once.
+    std::vector<std::string> names;
+    // Events were lost (too many at once), or the directory itself has gone: look at everything.
+    bool rescan = false;
+  };
+
+  // Changes that are made after it returns are reported. kIo with a hint when the limits of
+  // inotify are reached.
+  static Result<DirectoryWatch> open(const std::string& directory);
+
+  // Readable while changes wait.
+  int fd() const { return fd_.get(); }
+  // All changes that were made before the call; does not wait.
+  Changes take();
+
+ private:
+  explicit DirectoryWatch(Fd fd) : fd_(std::move(fd)) {}
+
+  Fd fd_;
+};
+
+}  // namespace pgwalship
