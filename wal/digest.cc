@@ -1,9 +1,11 @@
 #include "wal/digest.h"
 
-#include "wal/sha256_blocks.h"
+// The plain functions, which OpenSSL 3 would replace by EVP: that one looks for its providers
+// first, which takes longer than hashing a small file.
+#define OPENSSL_SUPPRESS_DEPRECATED
 
 #include <isa-l/crc.h>
-#include <nettle/sha2.h>
+#include <openssl/sha.h>
 
 #include <algorithm>
 
@@ -30,35 +32,23 @@ std::string Sha256::hex() const {
 }
 
 struct Sha256Hasher::State {
-  sha256_ctx context;
+  SHA256_CTX context;
 };
 
 Sha256Hasher::Sha256Hasher() : state_(std::make_unique<State>()) {
-  sha256_init(&state_->context);
+  SHA256_Init(&state_->context);
 }
 
 Sha256Hasher::~Sha256Hasher() = default;
 
-// Whole blocks go the fast way when the CPU has one; what does not fill a block is nettle's.
 void Sha256Hasher::update(ByteView data) {
-  sha256_ctx& context = state_->context;
-  if (has_fast_sha256() && data.size() >= 2 * kSha256BlockBytes) {
-    const std::size_t begun = context.index == 0 ? 0 : kSha256BlockBytes - context.index;
-    sha256_update(&context, begun, octets(data));
-    data = data.subspan(begun);
-    const ByteView blocks = data.first(data.size() - data.size() % kSha256BlockBytes);
-    fast_sha256_blocks(context.state, blocks);
-    context.count += blocks.size() / kSha256BlockBytes;
-    data = data.subspan(blocks.size());
-  }
-  sha256_update(&context, data.size(), octets(data));
+  SHA256_Update(&state_->context, data.data(), data.size());
 }
 
 Sha256 Sha256Hasher::finish() {
   Sha256 digest;
-  // nettle starts the context anew by itself.
-  sha256_digest(&state_->context, digest.bytes.size(),
-                reinterpret_cast<std::uint8_t*>(digest.bytes.data()));
+  SHA256_Final(reinterpret_cast<unsigned char*>(digest.bytes.data()), &state_->context);
+  SHA256_Init(&state_->context);
   return digest;
 }
 

@@ -1,5 +1,5 @@
 // Digests, each with its job. SHA-256 of the *uncompressed* content is a file's identity: what
-// "identical" and "conflict" mean (FIPS 180-4).
+// "identical" and "conflict" mean (FIPS 180-4; libcrypto).
 // CRC-32 (the gzip polynomial, RFC 1952 section 8) guards bytes on their way. CRC-32C (Castagnoli,
 // RFC 3720 appendix B.4) is what PostgreSQL puts into each WAL record. Both CRCs are ISA-L's.
 #pragma once

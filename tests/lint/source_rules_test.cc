@@ -120,7 +120,7 @@ const std::vector<LibraryRule>& library_rules() {
       {std::regex("^zlib\\.h$"), {"wal/gzip_zlib.cc"}},
       {std::regex("^isa-l/crc\\.h$"), {"wal/digest.cc"}},
       {std::regex("^isa-l(/igzip_lib)?\\.h$"), {"wal/gzip_isal.cc"}},
-      {std::regex("^nettle/"), {"wal/digest.cc"}},
+      {std::regex("^openssl/"), {"wal/digest.cc"}},
       {std::regex("^(spdlog|fmt)/"), {"base/log.cc"}},
       {std::regex("^libpq"), {"archiver/postgres_watch.cc"}},
       {std::regex("^sys/inotify\\.h$"), {"base/directory_watch.cc"}},

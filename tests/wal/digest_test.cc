@@ -26,7 +26,6 @@ TEST(Digest, Sha256InPiecesIsTheSameAndStartsAnew) {
   }
 }
 
-// Bytes that come one at a time are hashed by nettle alone, long pieces by the CPU's instructions.
 TEST(Digest, Sha256IsTheSameHoweverTheBytesCome) {
   Random random(7);
   Bytes bytes(5000);
