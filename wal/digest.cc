@@ -18,6 +18,23 @@ const std::uint8_t* octets(ByteView data) {
   return reinterpret_cast<const std::uint8_t*>(data.data());
 }
 
+// ISA-L 2.30 returns with the upper halves of the vector registers in use. Until they are cleared,
+// the CPU's SHA instructions, which are of the old encoding, run a third slower.
+#if defined(__x86_64__)
+__attribute__((target("avx"))) void clear_upper_halves() {
+  __builtin_ia32_vzeroupper();
+}
+
+void leave_isal() {
+  static const bool has_avx = __builtin_cpu_supports("avx") != 0;
+  if (has_avx) {
+    clear_upper_halves();
+  }
+}
+#else
+void leave_isal() {}
+#endif
+
 }  // namespace
 
 std::string Sha256::hex() const {
@@ -59,7 +76,9 @@ Sha256 sha256(ByteView data) {
 }
 
 std::uint32_t crc32(std::uint32_t crc, ByteView data) {
-  return crc32_gzip_refl(crc, octets(data), data.size());
+  crc = crc32_gzip_refl(crc, octets(data), data.size());
+  leave_isal();
+  return crc;
 }
 
 // The library's function is the bare polynomial: the value is inverted before and after. It counts
@@ -72,6 +91,7 @@ std::uint32_t crc32c(std::uint32_t crc, ByteView data) {
     crc =
         crc32_iscsi(const_cast<std::uint8_t*>(octets(slice)), static_cast<int>(slice.size()), crc);
   }
+  leave_isal();
   return ~crc;
 }
 
