@@ -273,7 +273,11 @@ void Shipper::mark(NodeId peer, const PeerQueue::Item& item, Holding holding,
     // A catch-up file came from the archive: it is this push's content once that was stored there.
     const bool same_content = item.sha256.has_value() ? item.sha256 == push.sha256
                                                       : push.local.has_value() && push.local->ok();
-    if (same_content) {
+    // A later failure takes back nothing that the peer has once answered for good.
+    const bool failed = holding == Holding::kUnknown || holding == Holding::kNoSpace;
+    const bool known =
+        push.peers[peer] == Holding::kDurable || push.peers[peer] == Holding::kConflict;
+    if (same_content && !(failed && known)) {
       push.peers[peer] = holding;
       if (conflict != nullptr && !push.conflict.has_value()) {
         push.conflict = conflict->within(name_of(peer));
