@@ -266,7 +266,7 @@ void Receiver::on_list(const List& list) {
     return;
   }
   if (list.after.empty() || !listing_) {
-    Result<std::vector<WalName>> names = store_.list();
+    Result<std::vector<WalName>> names = store_.list_durable();
     if (!names.ok()) {
       refuse(list.id, names.error());
       return;
