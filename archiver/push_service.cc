@@ -97,7 +97,11 @@ void PushService::end(PushId push, std::uint32_t file_crc32) {
     } else {
       error = reader.error();
     }
-    const bool taken = machine_.store.open(upload->put.name).ok();
+    // A copy whose header gives this very hash is identical, or corrupt and about to be replaced
+    // by what is staged: either way the peers may have the bytes now.
+    const auto present = machine_.store.open(upload->put.name);
+    const bool taken = present.ok() && (!present.value().facts ||
+                                        present.value().facts->sha256 != upload->put.facts.sha256);
     return Worker::Completion([this, push, upload, error, taken] {
       if (error) {
         fail_upload(push, *error);

@@ -18,7 +18,8 @@ namespace pgwalship {
 using PushId = std::uint64_t;
 using TransferId = std::uint64_t;
 
-// Whether the archive here already has a file of that name when a push is staged.
+// Whether the archive here has a file of that name when a push is staged, other than one whose
+// header gives the push's own hash.
 enum class LocalName { kFree, kTaken };
 
 struct PushSubmitted {  // a client's file is staged whole

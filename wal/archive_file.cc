@@ -11,6 +11,7 @@ namespace {
 
 // At most 1032 times as much comes out of it: bounds the memory of one read.
 constexpr std::size_t kReadBytes = std::size_t{32} << 10;
+constexpr std::size_t kCopyBytes = std::size_t{256} << 10;
 
 Error corrupt(const std::string& reason) {
   return Error{Errc::kCorrupt, reason, ""};
@@ -126,8 +127,25 @@ Result<FileFacts> read_archive_file(const File& file, const WalName& name, const
   return *claimed;
 }
 
+Result<bool> same_bytes(const File& one, const File& other) {
+  Bytes mine(kCopyBytes);
+  Bytes theirs(kCopyBytes);
+  for (std::uint64_t offset = 0;;) {
+    TRY_ASSIGN(const std::size_t size, one.read_at(offset, mine));
+    TRY_ASSIGN(const std::size_t other_size, other.read_at(offset, theirs));
+    if (size != other_size ||
+        !std::ranges::equal(ByteView(mine).first(size), ByteView(theirs).first(size))) {
+      return false;
+    }
+    if (size == 0) {
+      return true;
+    }
+    offset += size;
+  }
+}
+
 Result<void> copy_content(const File& from, File& to) {
-  Bytes piece(std::size_t{256} * 1024);
+  Bytes piece(kCopyBytes);
   for (std::uint64_t offset = 0;;) {
     TRY_ASSIGN(const std::size_t size, from.read_at(offset, piece));
     if (size == 0) {

@@ -36,6 +36,9 @@ Result<void> check_trailer(const File& file, std::uint64_t file_bytes, const Fil
 using RawSink = std::function<Result<void>(ByteView raw)>;
 Result<FileFacts> read_archive_file(const File& file, const WalName& name, const RawSink& sink);
 
+// Whether both hold the same bytes, compressed as they are.
+Result<bool> same_bytes(const File& one, const File& other);
+
 // Writes what `from` holds to the empty file `to`, as it is. Nothing is durable yet.
 Result<void> copy_content(const File& from, File& to);
 
