@@ -158,6 +158,20 @@ class Push(Case):
         self.assertEqual(list(cluster.archive("node1")), [segment_name(1)])
         self.assert_push(cluster.push("node2", segment_name(3), segment(3, system_id=42)), 2)
 
+    def test_h11_a_foreign_peer_is_turned_away_once_the_archive_has_its_first_file(self):
+        cluster = self.cluster(nodes=2, quorum="NONE")
+        identity = cluster.archive_dir("node2") / ".pgwalship" / "system-identifier"
+        cluster.stop_daemon("node1")
+        identity.write_text("42\n")
+        shutil.chown(identity, cluster.user)
+        cluster.start_daemon("node1")  # greets as new: nothing is wrong yet
+        cluster.wait_peer("node1", "node2", "current")
+        self.assert_push(cluster.push("node1", segment_name(1), segment(1)), 0)
+        wait_until(lambda: "different database systems" in
+                   (cluster.peer_status("node1", "node2")["last_error"] or ""), 10,
+                   "node1 turns node2 away")
+        self.assertEqual(cluster.archive("node2"), {})
+
     def test_h12_a_file_that_changes_is_not_acknowledged(self):
         cluster = self.cluster(nodes=1)
         size = 64 << 20
@@ -241,20 +255,6 @@ class Socket(Case):
         self.assertNotEqual(outcome.code, 0)
         self.assertTrue(outcome.err.strip())
         self.assert_push(cluster.push("node1", segment_name(1), segment(1)), 0)
-
-    def test_h11_a_foreign_peer_is_turned_away_once_the_archive_has_its_first_file(self):
-        cluster = self.cluster(nodes=2, quorum="NONE")
-        identity = cluster.archive_dir("node2") / ".pgwalship" / "system-identifier"
-        cluster.stop_daemon("node1")
-        identity.write_text("42\n")
-        shutil.chown(identity, cluster.user)
-        cluster.start_daemon("node1")  # greets as new: nothing is wrong yet
-        cluster.wait_peer("node1", "node2", "current")
-        self.assert_push(cluster.push("node1", segment_name(1), segment(1)), 0)
-        wait_until(lambda: "different database systems" in
-                   (cluster.peer_status("node1", "node2")["last_error"] or ""), 10,
-                   "node1 turns node2 away")
-        self.assertEqual(cluster.archive("node2"), {})
 
     def test_h46_a_second_daemon_of_one_archive_is_refused(self):
         cluster = self.cluster(nodes=1)
