@@ -52,6 +52,7 @@ struct FetchPlan::Apply {
         break;
       case PeerAnswer::kAway:
       case PeerAnswer::kAbsent:
+      case PeerAnswer::kExpired:
       case PeerAnswer::kCorrupt:
       case PeerAnswer::kFailed:
         break;  // what it has said remains said
@@ -72,6 +73,9 @@ struct FetchPlan::Apply {
     switch (event.result.value()) {
       case Presence::kAbsent:
         answering.answer = PeerAnswer::kAbsent;
+        break;
+      case Presence::kExpired:
+        answering.answer = PeerAnswer::kExpired;
         break;
       case Presence::kPresent:
         answering.answer = PeerAnswer::kPresent;
@@ -200,7 +204,23 @@ bool FetchPlan::copy_promised() const {
 }
 
 bool FetchPlan::own_word_counts() const {
-  return options_.self_evidence || peers_.size() <= 1;
+  return options_.local != LocalCopy::kExpired && (options_.self_evidence || peers_.size() <= 1);
+}
+
+// Nobody holds it now, and the proof fails for those alone who may have let it expire.
+bool FetchPlan::expired() const {
+  bool someone = options_.local == LocalCopy::kExpired;
+  for (NodeId id = 0; id < peers_.size(); ++id) {
+    const Peer& peer = peers_[id];
+    const bool is_self = id == options_.nodes->self;
+    someone = someone || peer.answer == PeerAnswer::kExpired;
+    if (is_self ? options_.local == LocalCopy::kAbsent && !own_word_counts()
+                : peer.answer != PeerAnswer::kExpired &&
+                      !(peer.answer == PeerAnswer::kAbsent && peer.evidence)) {
+      return false;
+    }
+  }
+  return someone && !corrupt_copies_;
 }
 
 bool FetchPlan::proven_absent() const {
@@ -217,6 +237,13 @@ bool FetchPlan::proven_absent() const {
 }
 
 FetchEnded FetchPlan::verdict() const {
+  if (expired()) {
+    return {
+        FetchVerdict::kAbsent,
+        "no node of the cluster has it (any more): it is older than what is kept, so it may have "
+        "expired",
+        "see [retention]; a base backup needs WAL from its own time on"};
+  }
   if (proven_absent()) {
     return {FetchVerdict::kAbsent, "no node of the cluster has it", ""};
   }
@@ -251,7 +278,10 @@ std::string FetchPlan::why_unknown() const {
     const Peer& peer = peers_[id];
     const std::string& node = options_.nodes->at(id).name;
     if (id == options_.nodes->self) {
-      if (!own_word_counts()) {
+      if (options_.local == LocalCopy::kExpired) {
+        reasons.emplace_back(
+            "this node does not have it (any more): it is older than what it keeps");
+      } else if (!own_word_counts()) {
         reasons.emplace_back(
             "this node's own archive was never made complete, so its word is none");
       }
@@ -270,6 +300,9 @@ std::string FetchPlan::why_unknown() const {
         if (!peer.evidence) {
           reasons.push_back(node + " does not have it, but its archive was never made complete");
         }
+        break;
+      case PeerAnswer::kExpired:
+        reasons.push_back(node + " does not have it (any more): it is older than what it keeps");
         break;
       case PeerAnswer::kPresent:
       case PeerAnswer::kPulling:

@@ -5,7 +5,9 @@
 // brought into the local archive and verified there. "Absent" is said only when it is proven
 // (G5, topology/quorum.h absence_proven): a node's word counts as evidence when its archive was
 // made complete once; the only node of a list needs nobody to make it complete. Who has once said
-// that it holds a copy, good or bad, stands against any proof.
+// that it holds a copy, good or bad, stands against any proof. "Expired" (below that archive's
+// floor) is no evidence: it may have had the file. Only when every node has said that it does not
+// hold the file now, it is absent, and the message says that it may have expired.
 //
 // The host gives PeerArrived for each connected peer at the start, then a FetchTick, and another
 // whenever next_wakeup() has come. Silent peers hold the verdict back no longer than `wait`, or
@@ -63,7 +65,7 @@ using FetchAction = std::variant<AskPeer, PullFrom, FetchEnded>;
 
 class FetchPlan {
  public:
-  enum class LocalCopy { kAbsent, kCorrupt };
+  enum class LocalCopy { kAbsent, kCorrupt, kExpired };
   struct Options {
     const NodeList* nodes = nullptr;  // borrowed, like quorum
     const Quorum* quorum = nullptr;
@@ -85,6 +87,7 @@ class FetchPlan {
     kAsked,    // Stat is out
     kSilent,   // Stat is out for longer than our patience; the answer still counts
     kAbsent,   // it does not have the file
+    kExpired,  // nor this one, any more, if it ever had
     kPresent,  // it has it, and was not pulled from yet
     kPulling,  // a pull is out
     kCorrupt,  // its copy is bad
@@ -103,6 +106,7 @@ class FetchPlan {
   void decide(TimePoint now, std::vector<FetchAction>& actions);
   std::optional<NodeId> next_source() const;
   bool proven_absent() const;
+  bool expired() const;
   bool any(PeerAnswer answer) const;
   bool anybody_silent() const;
   bool copy_promised() const;

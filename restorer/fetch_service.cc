@@ -9,6 +9,20 @@ Error queue_full() {
                "see iostat for the file system of [archive] directory"};
 }
 
+// An archive that cannot be read proves nothing either.
+FetchPlan::LocalCopy local_copy(const ArchiveStore& store, const WalName& name,
+                                const Result<FileFacts>& facts) {
+  if (facts.ok() || facts.error().code != Errc::kNotFound) {
+    return FetchPlan::LocalCopy::kCorrupt;
+  }
+  const Result<SegmentPosition> from = store.evidence_from();
+  if (!from.ok()) {
+    return FetchPlan::LocalCopy::kCorrupt;
+  }
+  return name.is_below(from.value()) ? FetchPlan::LocalCopy::kExpired
+                                     : FetchPlan::LocalCopy::kAbsent;
+}
+
 }  // namespace
 
 FetchService::FetchService(Options options, Machine machine)
@@ -26,16 +40,13 @@ void FetchService::fetch(const WalName& name, Duration wait, AnswerHandler on_an
     // In this order: an archive that became complete after the look did not give that look weight.
     const bool self_evidence = alone || machine_.store.reconciled();
     const Result<FileFacts> facts = machine_.store.verify(name);
-    return [this, id, facts, wait, self_evidence] {
+    const FetchPlan::LocalCopy local = local_copy(machine_.store, name, facts);
+    return [this, id, facts, local, wait, self_evidence] {
       if (facts.ok()) {
         act(id, FetchEnded{FetchVerdict::kFound, "", ""});
         return;
       }
-      // An archive that cannot be read proves nothing either.
-      start(id, wait,
-            facts.error().code == Errc::kNotFound ? FetchPlan::LocalCopy::kAbsent
-                                                  : FetchPlan::LocalCopy::kCorrupt,
-            self_evidence);
+      start(id, wait, local, self_evidence);
     };
   });
   if (!posted) {

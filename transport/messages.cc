@@ -46,6 +46,7 @@ void write(ByteWriter& out, const Hello& message) {
   out.u64(message.config_digest);
   out.u8(message.reconciled ? 1 : 0);
   out.u8(message.compression_level);
+  out.u64(message.floor);
 }
 
 void write(ByteWriter& out, const Failure& message) {
@@ -131,6 +132,7 @@ void write(ByteWriter& out, const ListResult& message) {
 
 void write(ByteWriter& out, const Reconciled& message) {
   out.u64(message.id);
+  out.u64(message.from);
 }
 
 void write(ByteWriter& out, const Ping& message) {
@@ -244,6 +246,7 @@ Decoded read<Hello>(Fields& in) {
   message.config_digest = in.u64();
   message.reconciled = in.flag();
   message.compression_level = in.u8();
+  message.floor = in.u64();
   if (in.ok()) {
     in.rest();  // fields of a later version
   }
@@ -313,7 +316,7 @@ template <>
 Decoded read<StatResult>(Fields& in) {
   StatResult message;
   message.id = in.u64();
-  message.presence = in.one_of(Presence::kAbsent, Presence::kCorrupt);
+  message.presence = in.one_of(Presence::kAbsent, Presence::kExpired);
   message.reconciled = in.flag();
   message.file_bytes = in.u64();
   message.facts = in.facts();
@@ -373,7 +376,8 @@ Decoded read<ListResult>(Fields& in) {
 
 template <>
 Decoded read<Reconciled>(Fields& in) {
-  return Reconciled{in.u64()};
+  const std::uint64_t id = in.u64();
+  return Reconciled{id, in.u64()};
 }
 
 template <>

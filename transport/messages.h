@@ -39,6 +39,7 @@ struct Hello {
   std::uint64_t config_digest = 0;
   bool reconciled = false;
   std::uint8_t compression_level = 0;
+  SegmentPosition floor = 0;
 };
 struct Failure {
   Error error;
@@ -67,7 +68,7 @@ struct Stat {
   std::uint64_t id = 0;
   WalName name;
 };
-enum class Presence : std::uint8_t { kAbsent = 0, kPresent = 1, kCorrupt = 2 };
+enum class Presence : std::uint8_t { kAbsent = 0, kPresent = 1, kCorrupt = 2, kExpired = 3 };
 struct StatResult {
   std::uint64_t id = 0;
   Presence presence = Presence::kAbsent;
@@ -100,6 +101,7 @@ struct ListResult {
 };
 struct Reconciled {
   std::uint64_t id = 0;
+  SegmentPosition from = 0;
 };
 struct Ping {
   std::uint64_t number = 0;

@@ -82,7 +82,13 @@ void Receiver::on_hello(const Hello& theirs) {
     fail(system_id.error().within("archive of '" + mine_.node + "'"));
     return;
   }
+  const Result<SegmentPosition> floor = store_.floor();
+  if (!floor.ok()) {
+    fail(floor.error().within("archive of '" + mine_.node + "'"));
+    return;
+  }
   mine_.system_id = system_id.value();
+  mine_.floor = floor.value();
   mine_.reconciled = store_.reconciled();
   if (const auto version = check_hello(mine_, theirs); !version.ok()) {
     fail(version.error());
@@ -219,6 +225,11 @@ void Receiver::on_stat(const Stat& stat) {
   } else if (present.error().code != Errc::kNotFound) {
     refuse(stat.id, present.error());
     return;
+  } else if (const auto from = store_.evidence_from(); !from.ok()) {
+    refuse(stat.id, from.error());
+    return;
+  } else if (stat.name.is_below(from.value())) {
+    result.presence = Presence::kExpired;
   }
   outbox_.push_back(std::move(result));
 }
@@ -285,7 +296,7 @@ void Receiver::on_reconciled(const Reconciled& reconciled) {
   if (!take_new_id(reconciled.id)) {
     return;
   }
-  if (const auto marked = store_.mark_reconciled(); !marked.ok()) {
+  if (const auto marked = store_.mark_reconciled(reconciled.from); !marked.ok()) {
     refuse(reconciled.id, marked.error());
     return;
   }

@@ -4,6 +4,9 @@
 #include "wal/space_hint.h"
 
 #include <algorithm>
+#include <array>
+
+#include <algorithm>
 
 namespace pgwalship {
 namespace {
@@ -92,6 +95,15 @@ Result<std::vector<std::string>> ArchiveStore::quarantined() const {
   TRY_ASSIGN(std::vector<std::string> files, file_system_.list(layout_.quarantine_directory()));
   std::sort(files.begin(), files.end());
   return files;
+}
+
+bool ArchiveStore::keeps_conflict(const WalName& name, const Sha256& content) const {
+  const std::string hash = content.hex().substr(0, kConflictHashDigits);
+  // Whatever was found out or decided about it since.
+  return std::ranges::any_of(std::array{"conflict-", "resolved-", "same-records-"},
+                             [&](const char* kind) {
+                               return file_system_.stat(layout_.quarantine_file(name, kind + hash)).ok();
+                             });
 }
 
 }  // namespace pgwalship

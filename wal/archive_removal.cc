@@ -12,14 +12,9 @@ namespace {
 
 constexpr std::size_t kPositionDigits = 16;
 
-// As the last sixteen digits of a segment's name, so that a person can compare them.
+// A person can compare it with the names beside it.
 std::string position_line(SegmentPosition position) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string line;
-  for (int shift = 60; shift >= 0; shift -= 4) {
-    line += kDigits[position >> shift & 15U];
-  }
-  return line + "\n";
+  return position_text(position) + "\n";
 }
 
 std::optional<SegmentPosition> parse_position_line(std::string_view text) {

@@ -355,12 +355,18 @@ bool ArchiveStore::reconciled() const {
   return file_system_.stat(layout_.reconciled_file()).ok();
 }
 
-Result<void> ArchiveStore::mark_reconciled() {
-  Result<void> put = put_state_file(layout_.reconciled_file(), "");
+Result<void> ArchiveStore::mark_reconciled(SegmentPosition from) {
+  Result<void> put = put_state_file(layout_.reconciled_file(), position_text(from) + "\n");
   if (!put.ok() && put.error().code == Errc::kAlreadyExists) {
     put = file_system_.sync_directory(layout_.state_directory());
   }
   return put.ok() ? put : with_hint(put.error());
+}
+
+Result<SegmentPosition> ArchiveStore::evidence_from() const {
+  TRY_ASSIGN(const SegmentPosition floor, this->floor());
+  TRY_ASSIGN(const SegmentPosition from, read_position(layout_.reconciled_file()));
+  return std::max(floor, from);
 }
 
 // The same order as for archive files. kAlreadyExists when another was first.

@@ -129,7 +129,14 @@ class ArchiveStore {
   // Whether this archive was once made complete by a peer: a node that is new or was replaced
   // does not count towards a quorum, nor as evidence of absence, before that (H42).
   bool reconciled() const;
-  Result<void> mark_reconciled();  // durable on return
+  // `from`: down to which position. Durable on return; the first stays.
+  Result<void> mark_reconciled(SegmentPosition from = 0);
+  // Below it the absence of a file is no evidence that it never was here: it may have expired, or
+  // have been lost with the archive before this one.
+  Result<SegmentPosition> evidence_from() const;
+
+  // Whether quarantine holds that content of a name, which was refused as a conflict.
+  bool keeps_conflict(const WalName& name, const Sha256& content) const;
 
   // Retention, in wal/archive_removal.cc. Every name below the floor has expired here and is not
   // taken again from a peer; 0 when none has.

@@ -1,7 +1,9 @@
 #include "wal/segment_name.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cinttypes>
 #include <cstdio>
 #include <optional>
 
@@ -150,6 +152,12 @@ std::strong_ordering operator<=>(const WalName& a, const WalName& b) {
     return order;
   }
   return a.text_ <=> b.text_;
+}
+
+std::string position_text(SegmentPosition position) {
+  std::array<char, 17> digits;
+  std::snprintf(digits.data(), digits.size(), "%016" PRIX64, position);
+  return digits.data();
 }
 
 std::string lsn_text(std::uint64_t lsn) {

@@ -27,6 +27,8 @@ bool is_segment_size(std::uint64_t bytes);
 // A place in the WAL, whatever the timeline: log << 32 | seg, as in a segment's name. An archive's
 // *floor* is the position of the oldest segment that it keeps; 0: it keeps everything.
 using SegmentPosition = std::uint64_t;
+// The last sixteen digits of that segment's name: "0000000A00000001".
+std::string position_text(SegmentPosition position);
 
 class WalName {
  public:

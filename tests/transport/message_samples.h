@@ -36,6 +36,7 @@ inline Hello sample_hello() {
   hello.config_digest = 0x1122334455667788;
   hello.reconciled = true;
   hello.compression_level = 1;
+  hello.floor = 0xA'00000001;
   return hello;
 }
 
@@ -57,6 +58,7 @@ inline std::vector<Message> sample_messages() {
       Stat{5, segment},
       StatResult{5, Presence::kPresent, true, 5'000'000, sample_facts()},
       StatResult{6, Presence::kCorrupt, false, 0, {}},
+      StatResult{6, Presence::kExpired, true, 0, {}},
       Get{7, wal_name("000000030000000A00000001.00000028.backup")},
       GetBegin{7, 5'000'000, sample_facts()},
       GetEnd{7, 1},
@@ -64,7 +66,7 @@ inline std::vector<Message> sample_messages() {
       List{8, segment.text()},
       ListResult{8, true, {history, segment}},
       ListResult{8, false, {}},
-      Reconciled{9},
+      Reconciled{9, 0xA'00000001},
       Ping{10},
       Pong{0xFFFFFFFFFFFFFFFF},
       Fetch{11, history, 3000},

@@ -130,7 +130,7 @@ TEST(Messages, RefuseNumbersOutOfRange) {
       {"outcome below the errors", Done{}, 8, 127},
       {"outcome error code", Done{}, 8, 128 + 10},
       {"hint beside success", Done{1, {}, Error{Errc::kIo, "x", "y"}, {}}, 8, 0},
-      {"presence", StatResult{}, 8, 3},
+      {"presence", StatResult{}, 8, 4},
       {"verdict", FetchResult{}, 8, 4},
       {"more in a list", ListResult{}, 8, 2},
       {"more with no name", ListResult{}, 8, 1},
