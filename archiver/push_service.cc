@@ -173,6 +173,12 @@ void PushService::on_up(NodeId peer, const Hello& theirs) {
 
 void PushService::on_down(NodeId peer, const Error& reason) {
   comparisons_.erase(peer);
+  std::erase_if(pulls_, [peer](const auto& entry) {
+    if (entry.second.peer == peer) {
+      entry.second.pull->abandon();
+    }
+    return entry.second.peer == peer;
+  });
   const std::string hint = reason.hint.empty() ? "" : " (" + reason.hint + ")";
   feed(PeerLost{peer, reason.message + hint});
 }
@@ -302,6 +308,50 @@ void PushService::answer_file(const SendFile& action, Result<PutOutcome> result)
   feed(FileAnswered{action.peer, action.transfer, std::move(result)});
 }
 
+// Not when it has come meanwhile, or is known for a conflict already.
+void PushService::act(const PullFile& action) {
+  const bool posted = machine_.scans.post([this, action]() -> Worker::Completion {
+    std::optional<Result<PutOutcome>> known;
+    if (!action.conflict) {
+      if (machine_.store.open(action.name).ok()) {
+        known = PutOutcome::kIdentical;
+      }
+    } else if (machine_.store.keeps_conflict(action.name, action.conflict->theirs)) {
+      known = Error{Errc::kConflict,
+                    "'" + action.name.text() + "' has SHA-256 " + action.conflict->mine.hex() +
+                        " here and " + action.conflict->theirs.hex() +
+                        " there; a copy of that one is in quarantine here",
+                    ""};
+    }
+    return [this, action, known] {
+      if (known) {
+        feed(FilePulled{action.transfer, *known});
+      } else {
+        pull(action);
+      }
+    };
+  });
+  if (!posted) {
+    feed(FilePulled{action.transfer, queue_full("look"), PullFault::kHere});
+  }
+}
+
+void PushService::pull(const PullFile& action) {
+  if (!machine_.links.is_up(action.peer)) {
+    return;  // the Shipper hears of it by PeerLost
+  }
+  const TransferId transfer = action.transfer;
+  auto on_end = [this, transfer](const Result<PutOutcome>& result, FilePull::Fault fault) {
+    pulls_.erase(transfer);
+    feed(FilePulled{transfer, result,
+                    fault == FilePull::Fault::kHere ? PullFault::kHere : PullFault::kPeer});
+  };
+  // Nobody waits for it: it is stored by the worker that no push waits for.
+  pulls_[transfer] =
+      OpenPull{action.peer, FilePull::start({machine_.scans, machine_.links, machine_.store},
+                                            {action.peer, action.name}, std::move(on_end))};
+}
+
 void PushService::act(const Compare& action) {
   const NodeId peer = action.peer;
   auto comparison = std::make_shared<Comparison>();
@@ -310,7 +360,9 @@ void PushService::act(const Compare& action) {
     // In this order: a listing from before the archive was complete must not complete another.
     const bool reconciled = machine_.store.reconciled();
     auto names = std::make_shared<Result<std::vector<WalName>>>(machine_.store.list());
-    return [this, peer, comparison, names, reconciled] {
+    const Result<SegmentPosition> floor = machine_.store.floor();
+    return [this, peer, comparison, names, reconciled, floor] {
+      comparison->floor = floor;
       comparison->mine = std::move(*names);
       comparison->self_reconciled = reconciled;
       finish_comparison(peer, comparison);
@@ -357,13 +409,22 @@ void PushService::finish_comparison(NodeId peer, const std::shared_ptr<Compariso
     return;
   }
   comparisons_.erase(current);
-  const auto& mine = *comparison->mine;
-  const auto& theirs = *comparison->all_theirs;
-  Result<Differences> differences = !mine.ok()     ? Result<Differences>(mine.error())
-                                    : !theirs.ok() ? Result<Differences>(theirs.error())
-                                                   : compare_names(mine.value(), theirs.value(), 0);
-  feed(Compared{peer, comparison->self_reconciled, std::move(differences),
+  feed(Compared{peer, comparison->self_reconciled,
+                differences(*comparison, machine_.links.hello(peer)->floor),
                 comparison->peer_reconciled});
+}
+
+Result<Differences> PushService::differences(const Comparison& comparison,
+                                             SegmentPosition their_floor) {
+  if (!comparison.mine->ok()) {
+    return comparison.mine->error();
+  }
+  if (!comparison.all_theirs->ok()) {
+    return comparison.all_theirs->error();
+  }
+  TRY_ASSIGN(const SegmentPosition floor, comparison.floor);
+  return compare_names(comparison.mine->value(), comparison.all_theirs->value(),
+                       std::max(floor, their_floor));
 }
 
 void PushService::act(const TellReconciled& action) {
@@ -372,12 +433,27 @@ void PushService::act(const TellReconciled& action) {
     return;
   }
   machine_.links.request(
-      peer, [](std::uint64_t id) -> Message { return Reconciled{id}; },
+      peer,
+      [from = action.from](std::uint64_t id) -> Message {
+        return Reconciled{id, from};
+      },
       [this, peer](const Message& answer) {
         if (const auto* done = std::get_if<Done>(&answer)) {
           feed(ReconciledAnswered{peer, done->error ? Result<void>(*done->error) : Result<void>()});
         }
       });
+}
+
+// The next comparison sees whether it was done.
+void PushService::act(const MarkReconciled& action) {
+  std::ignore = machine_.scans.post([this, action]() -> Worker::Completion {
+    const Result<void> marked = machine_.store.mark_reconciled(action.from);
+    return [this, marked] {
+      if (!marked.ok()) {
+        machine_.log.warning(marked.error().text());
+      }
+    };
+  });
 }
 
 void PushService::act(Reply& action) {

@@ -5,6 +5,7 @@
 #include "archiver/shipper.h"
 #include "base/log.h"
 #include "base/worker.h"
+#include "transport/file_pull.h"
 #include "transport/link_set.h"
 
 #include <deque>
@@ -87,6 +88,7 @@ class PushService final : public LinkSet::Observer {
   };
   struct Comparison {
     std::optional<Result<std::vector<WalName>>> mine;
+    Result<SegmentPosition> floor = SegmentPosition{0};
     std::vector<WalName> theirs;
     std::optional<Result<std::vector<WalName>>> all_theirs;
     bool self_reconciled = false;
@@ -97,16 +99,20 @@ class PushService final : public LinkSet::Observer {
   void feed(ShipperEvent event);
   void act(const StoreLocally& action);
   void act(const SendFile& action);
+  void act(const PullFile& action);
   void act(const Compare& action);
   void act(const TellReconciled& action);
+  void act(const MarkReconciled& action);
   void act(Reply& action);
   void act(const Report& action);
+  void pull(const PullFile& action);
   void send_from_archive(const SendFile& action);
   void send(const SendFile& action, OutgoingFile file);
   void answer_file(const SendFile& action, Result<PutOutcome> result);
   void request_page(NodeId peer, const std::shared_ptr<Comparison>& comparison,
                     const std::string& after);
   void finish_comparison(NodeId peer, const std::shared_ptr<Comparison>& comparison);
+  static Result<Differences> differences(const Comparison& comparison, SegmentPosition their_floor);
   void fail_upload(PushId push, Error error);
   void settle_reply(Upload& upload, Result<std::string> verdict);
   void forget_if_over(PushId push);
@@ -118,6 +124,11 @@ class PushService final : public LinkSet::Observer {
   PushId next_push_ = 1;
   std::map<PushId, UploadRef> uploads_;
   std::map<NodeId, std::shared_ptr<Comparison>> comparisons_;
+  struct OpenPull {
+    NodeId peer;
+    std::shared_ptr<FilePull> pull;
+  };
+  std::map<TransferId, OpenPull> pulls_;
   std::deque<ShipperEvent> events_;
   bool feeding_ = false;
   TimePoint next_space_check_{};

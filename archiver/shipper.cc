@@ -28,6 +28,8 @@ std::string_view to_word(PeerState state) {
       return "comparing";
     case PeerState::kCatchingUp:
       return "catching_up";
+    case PeerState::kPulling:
+      return "pulling";
     case PeerState::kCurrent:
       return "current";
     case PeerState::kBehind:
@@ -39,7 +41,8 @@ std::string_view to_word(PeerState state) {
 Shipper::Shipper(Options options)
     : options_(std::move(options)),
       peers_(options_.nodes.size()),
-      coverage_(options_.nodes.size()) {
+      coverage_(options_.nodes.size()),
+      pulls_(options_.nodes.size()) {
   CHECK(options_.nodes.self < options_.nodes.size());
 }
 
@@ -47,12 +50,13 @@ ShipperActions Shipper::step(const ShipperEvent& event, TimePoint now) {
   actions_.clear();
   std::visit([&](const auto& e) { on(e, now); }, event);
   evaluate(now);
+  fill_pulls(now);
   note_quorum(now);
   return std::exchange(actions_, {});
 }
 
 TimePoint Shipper::next_wakeup() const {
-  TimePoint next = kNever;
+  TimePoint next = pulls_wake_at_;
   for (const Peer& peer : peers_) {
     if (peer.view.state != PeerState::kDown && !peer.comparing) {
       next = std::min(next, peer.compare_at);
@@ -101,6 +105,8 @@ void Shipper::on(const LocalStored& event, TimePoint now) {
         enqueue_fresh(id, event.push, now);
       }
     }
+    pulls_.arrived(push.name);
+    settle_all(now);
     for (Peer& peer : peers_) {
       const bool is_new = event.result.value() == PutOutcome::kStored;
       peer.view.backlog += peer.view.state == PeerState::kDown && is_new ? 1 : 0;
@@ -140,6 +146,7 @@ void Shipper::on(const PeerLost& event, TimePoint now) {
   }
   peer.view.in_flight = 0;
   peer.queue.clear();
+  pulls_.lose(event.peer);
   peer.comparing = false;
   peer.compare_at = kNever;
   if (was_up) {
@@ -159,6 +166,7 @@ void Shipper::on(const FileAnswered& event, TimePoint now) {
   const PeerQueue::Item& item = *found;
   if (event.result.ok()) {
     ++peer.view.files_sent;
+    peer.progressed = true;
     peer.view.refuses = false;
     mark(event.peer, item, Holding::kDurable, nullptr);
   } else if (event.result.error().code == Errc::kConflict) {
@@ -180,7 +188,11 @@ void Shipper::on(const FileAnswered& event, TimePoint now) {
 
 void Shipper::on(const Compared& event, TimePoint now) {
   Peer& peer = peers_.at(event.peer);
-  self_reconciled_ = event.self_reconciled;
+  if (std::exchange(self_reconciled_, event.self_reconciled) && !event.self_reconciled) {
+    report(Gravity::kWarning,
+           "the archive here was replaced, and does not count until it is complete again");
+    meet_newcomer(options_.nodes.self, now);
+  }
   if (!peer.comparing) {
     return;  // the session it was asked in is gone
   }
@@ -200,7 +212,13 @@ void Shipper::on(const Compared& event, TimePoint now) {
     fall_behind(event.peer, now);
     return;
   }
-  coverage_.end_comparison(event.peer, event.differences.value());
+  const Differences& differences = event.differences.value();
+  coverage_.end_comparison(event.peer, differences);
+  peer.more = differences.more;
+  if (pulls_.idle()) {
+    pulls_ripe_at_ = std::max<TimePoint>(pulls_ripe_at_, now + kPullPatience);
+  }
+  pulls_.set_found(event.peer, differences);
   // What a client waits for does not wait behind the catch-up.
   peer.queue.set_missing({});
   for (const auto& [id, push] : pushes_) {
@@ -209,7 +227,7 @@ void Shipper::on(const Compared& event, TimePoint now) {
       enqueue_fresh(event.peer, id, now);
     }
   }
-  peer.queue.set_missing(event.differences.value().missing_there);
+  peer.queue.set_missing(differences.missing_there);
   const std::size_t missing = peer.queue.missing();
   if (missing > 0 || (peer.view.state != PeerState::kCurrent && peer.queue.owes())) {
     become(event.peer, PeerState::kCatchingUp, now);

@@ -16,6 +16,7 @@
 
 #include "archiver/coverage.h"
 #include "archiver/peer_queue.h"
+#include "archiver/pull_queue.h"
 #include "archiver/shipper_events.h"
 #include "topology/quorum.h"
 
@@ -36,14 +37,20 @@ inline constexpr std::chrono::seconds kCompareInterval{60};
 inline constexpr std::chrono::seconds kGrewCompareDelay{5};
 // A peer that does not count yet is compared more often, so that a new cluster starts soon.
 inline constexpr std::chrono::seconds kCompareIntervalNew{2};
+// What is missing here may be on its way already, from the peer's own daemon.
+inline constexpr std::chrono::seconds kPullPatience{2};
+// Pulls keep a link busy; while clients wait, the disk here is theirs.
+inline constexpr std::size_t kPullsMax = 4;
+inline constexpr std::size_t kPullsBesidePushes = 1;
 inline constexpr std::size_t kConflictsMax = 64;  // for status; the quarantine holds them all
 
 enum class PeerState {
   kDown,        // no session. From any state by PeerLost; leaves to kComparing by PeerGreeted.
   kComparing,   // listings are being compared; fresh files are sent already.
   kCatchingUp,  // it lacks files that this archive holds, and they are being sent.
-  kCurrent,     // it holds all that this archive held when last compared, and all pushes since.
-  kBehind,      // files failed there; compared again at retry_at.
+  kPulling,     // it lacks nothing; this archive lacks files of it, which are being pulled.
+  kCurrent,     // both held the same when last compared, and it has all pushes since.
+  kBehind,      // files failed, in either direction; compared again at retry_at.
 };
 std::string_view to_word(PeerState state);
 
@@ -73,12 +80,19 @@ class Shipper {
     std::size_t backlog = 0;  // known files it lacks, in flight included; grows while it is down
     std::uint64_t files_sent = 0;
   };
+  struct OwnView {            // of the archive here
+    std::size_t missing = 0;  // known files that it lacks, in flight included
+    std::size_t in_flight = 0;
+    std::uint64_t files_pulled = 0;
+    std::string last_error;  // why files cannot be taken in; empty when all is well
+  };
   struct ConflictView {
     std::string name;
     std::string where;  // node name
     std::string text;
   };
   const PeerView& peer(NodeId peer) const { return peers_.at(peer).view; }
+  const OwnView& own() const { return own_; }
   // Whether a push now could be acknowledged by the peers that are up; why not, in words.
   bool quorum_reachable() const;
   std::string quorum_trouble(TimePoint now) const;
@@ -89,7 +103,10 @@ class Shipper {
   struct Peer {
     PeerView view;
     PeerQueue queue;
-    bool failed = false;      // a file failed since the last comparison
+    bool failed = false;  // a file failed since the last comparison
+    bool pull_failed = false;
+    bool more = false;        // the last comparison did not name all that is missing
+    bool progressed = false;  // a file came over, there or here, since it began
     bool comparing = false;   // a Compare is out
     bool grew = false;        // the archive did since it began
     bool in_trouble = false;  // reported as behind, and not current since: retries go unreported
@@ -113,6 +130,7 @@ class Shipper {
   void on(const PeerGreeted& event, TimePoint now);
   void on(const PeerLost& event, TimePoint now);
   void on(const FileAnswered& event, TimePoint now);
+  void on(const FilePulled& event, TimePoint now);
   void on(const Compared& event, TimePoint now);
   void on(const ReconciledAnswered& event, TimePoint now);
   void on(const PgWalSpace& event, TimePoint now);
@@ -126,6 +144,10 @@ class Shipper {
   void fill(NodeId peer);
   void send(NodeId peer, TransferId transfer, const PeerQueue::Item& item);
   void settle(NodeId peer, TimePoint now);
+  void settle_all(TimePoint now);
+  void plan_next_comparison(NodeId peer, TimePoint now);
+  void fill_pulls(TimePoint now);
+  void fail_pull(const PullQueue::Pull& pull, const FilePulled& event, TimePoint now);
   void mark(NodeId peer, const PeerQueue::Item& item, Holding holding, const Error* conflict);
   std::size_t known_backlog(const Peer& peer) const;
   void drop_queued(PushId id);
@@ -135,6 +157,7 @@ class Shipper {
   void note_quorum(TimePoint now);
   void meet_newcomer(NodeId newcomer, TimePoint now);
   bool covers_enough_for(NodeId newcomer) const;
+  SegmentPosition floor_of_completeness() const;
   bool may_tell_reconciled(NodeId newcomer);
   bool newcomer_connected() const;
   NodeSet holders(const Push& push) const;
@@ -148,6 +171,12 @@ class Shipper {
   const Options options_;
   std::vector<Peer> peers_;  // by NodeId; the own entry is unused
   Coverage coverage_;
+  PullQueue pulls_;
+  OwnView own_;
+  bool pulled_some_ = false;          // since the last time that nothing was missing
+  TimePoint pulls_ripe_at_{};         // none is started before
+  TimePoint pulls_wake_at_ = kNever;  // when one is to be started
+  Duration pull_delay_{kRetryMin};    // after the next failure here
   std::map<PushId, Push> pushes_;
   std::deque<ConflictView> conflicts_;
   std::optional<std::uint64_t> pg_wal_free_;

@@ -48,6 +48,12 @@ struct FileAnswered {
   TransferId transfer;
   Result<PutOutcome> result;
 };
+enum class PullFault { kPeer, kHere };  // who could not; meaningful with an error
+struct FilePulled {                     // the file is here, durable and verified; or why not
+  TransferId transfer;
+  Result<PutOutcome> result;  // kIdentical: it had come meanwhile
+  PullFault fault = PullFault::kPeer;
+};
 struct Compared {  // how the archives differ, or why that could not be found out
   NodeId peer;
   bool self_reconciled;  // before this archive was looked at
@@ -64,8 +70,9 @@ struct PgWalSpace {  // free bytes of the file system of this node's pg_wal
 // Files came into the archive here, or left it, by other hands than this Shipper's.
 struct ArchiveGrew {};
 struct Tick {};
-using ShipperEvent = std::variant<PushSubmitted, LocalStored, PeerGreeted, PeerLost, FileAnswered,
-                                  Compared, ReconciledAnswered, PgWalSpace, ArchiveGrew, Tick>;
+using ShipperEvent =
+    std::variant<PushSubmitted, LocalStored, PeerGreeted, PeerLost, FileAnswered, FilePulled,
+                 Compared, ReconciledAnswered, PgWalSpace, ArchiveGrew, Tick>;
 
 struct StoreLocally {
   PushId push;
@@ -77,11 +84,23 @@ struct SendFile {
   std::optional<PushId> staged;  // from the staged file of this push; else from the archive
   bool fresh;
 };
+struct PullFile {  // into the archive here
+  NodeId peer;
+  TransferId transfer;
+  WalName name;
+  // The peer's content of a name that this archive has given to other content: what comes is kept
+  // in quarantine, once.
+  std::optional<Differences::Conflict> conflict;
+};
 struct Compare {
   NodeId peer;
 };
 struct TellReconciled {
   NodeId peer;
+  SegmentPosition from;  // down to which it holds all that enough others hold
+};
+struct MarkReconciled {  // the archive here
+  SegmentPosition from;
 };
 struct Reply {
   PushId push;
@@ -92,7 +111,8 @@ struct Report {  // a change of state, for the log
   Gravity gravity;
   std::string line;
 };
-using ShipperAction = std::variant<StoreLocally, SendFile, Compare, TellReconciled, Reply, Report>;
+using ShipperAction = std::variant<StoreLocally, SendFile, PullFile, Compare, TellReconciled,
+                                   MarkReconciled, Reply, Report>;
 using ShipperActions = std::vector<ShipperAction>;
 
 }  // namespace pgwalship

@@ -15,12 +15,14 @@ void Shipper::become(NodeId id, PeerState state, TimePoint now) {
 
 void Shipper::start_compare(NodeId id, TimePoint now) {
   Peer& peer = peers_[id];
-  // A current peer stays current while the periodic comparison runs.
-  if (peer.view.state != PeerState::kCurrent) {
+  // A peer that lacks nothing stays so while the periodic comparison runs.
+  if (peer.view.state != PeerState::kCurrent && peer.view.state != PeerState::kPulling) {
     become(id, PeerState::kComparing, now);
   }
   peer.comparing = true;
   peer.failed = false;
+  peer.pull_failed = false;
+  peer.progressed = false;
   peer.grew = false;
   peer.compare_at = kNever;
   coverage_.begin_comparison(id);
@@ -103,6 +105,26 @@ void Shipper::settle(NodeId id, TimePoint now) {
     fall_behind(id, now);
     return;
   }
+  // It lacks nothing now, which is all that it takes to count.
+  if (peer.compare_at == kNever) {
+    plan_next_comparison(id, now);
+    // Nobody may be able to connect to this node. What a peer may be told, it may tell itself.
+    if (!self_reconciled_ && covers_enough_for(options_.nodes.self)) {
+      actions_.emplace_back(MarkReconciled{floor_of_completeness()});
+    }
+  }
+  if (pulls_.wants_from(id)) {
+    become(id, PeerState::kPulling, now);
+    return;
+  }
+  if (peer.pull_failed) {
+    fall_behind(id, now);
+    return;
+  }
+  if (peer.more && peer.progressed) {
+    peer.compare_at = now;  // what the last one had no room for
+    return;
+  }
   if (peer.view.state != PeerState::kCurrent) {
     become(id, PeerState::kCurrent, now);
     peer.view.last_error.clear();
@@ -111,15 +133,25 @@ void Shipper::settle(NodeId id, TimePoint now) {
     peer.in_trouble = false;
     report(Gravity::kInfo, "peer " + name_of(id) + ": current");
   }
-  if (peer.compare_at == kNever) {
-    const bool in_haste = !peer.view.reconciled || (!coverage_.covers(id) && newcomer_connected());
-    const auto interval = in_haste    ? kCompareIntervalNew
-                          : peer.grew ? kGrewCompareDelay
-                                      : kCompareInterval;
-    peer.compare_at = now + interval;
-    if (!peer.view.reconciled && may_tell_reconciled(id)) {
-      actions_.emplace_back(TellReconciled{id});
+}
+
+void Shipper::settle_all(TimePoint now) {
+  for (NodeId id = 0; id < peers_.size(); ++id) {
+    if (is_peer(id)) {
+      settle(id, now);
     }
+  }
+}
+
+void Shipper::plan_next_comparison(NodeId id, TimePoint now) {
+  Peer& peer = peers_[id];
+  const bool in_haste = !peer.view.reconciled || (!coverage_.covers(id) && newcomer_connected());
+  const auto interval = in_haste    ? kCompareIntervalNew
+                        : peer.grew ? kGrewCompareDelay
+                                    : kCompareInterval;
+  peer.compare_at = now + interval;
+  if (!peer.view.reconciled && may_tell_reconciled(id)) {
+    actions_.emplace_back(TellReconciled{id, floor_of_completeness()});
   }
 }
 
@@ -157,6 +189,18 @@ bool Shipper::covers_enough_for(NodeId newcomer) const {
   }
   return everybody ||
          absence_proven(options_.nodes, options_.quorum, options_.on_quorum_loss, seen);
+}
+
+// Files below the floor of an archive that was looked at were not, and those below its own floor it
+// may have had: nobody who is called complete may be believed about them.
+SegmentPosition Shipper::floor_of_completeness() const {
+  SegmentPosition floor = 0;
+  for (NodeId id = 0; id < peers_.size(); ++id) {
+    if (is_peer(id)) {
+      floor = std::max(floor, coverage_.floor(id));
+    }
+  }
+  return floor;
 }
 
 // A node may call another complete when it is complete itself and knows enough. In a new cluster

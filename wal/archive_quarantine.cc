@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <array>
 
-#include <algorithm>
-
 namespace pgwalship {
 namespace {
 
@@ -100,10 +98,10 @@ Result<std::vector<std::string>> ArchiveStore::quarantined() const {
 bool ArchiveStore::keeps_conflict(const WalName& name, const Sha256& content) const {
   const std::string hash = content.hex().substr(0, kConflictHashDigits);
   // Whatever was found out or decided about it since.
-  return std::ranges::any_of(std::array{"conflict-", "resolved-", "same-records-"},
-                             [&](const char* kind) {
-                               return file_system_.stat(layout_.quarantine_file(name, kind + hash)).ok();
-                             });
+  return std::ranges::any_of(
+      std::array{"conflict-", "resolved-", "same-records-"}, [&](const char* kind) {
+        return file_system_.stat(layout_.quarantine_file(name, kind + hash)).ok();
+      });
 }
 
 }  // namespace pgwalship

@@ -8,6 +8,8 @@ void ShipperTest::cluster(const Setup& setup) {
   nodes_ = setup.nodes;
   sent_.clear();
   open_.clear();
+  pulls_.clear();
+  open_pulls_.clear();
   reports_.clear();
   asked_.clear();
   verdicts_.clear();
@@ -57,6 +59,15 @@ void ShipperTest::compared(NodeId peer, Result<Listing> mine, Result<Listing> th
 void ShipperTest::compared_as(NodeId peer, Result<Differences> differences,
                               std::optional<bool> peer_reconciled) {
   step(Compared{peer, self_reconciled_, std::move(differences), peer_reconciled});
+}
+
+void ShipperTest::pulled(const WalName& name, Result<PutOutcome> result, PullFault fault) {
+  const auto found = std::find_if(open_pulls_.begin(), open_pulls_.end(),
+                                  [&](const Open& o) { return o.name == name; });
+  ASSERT_NE(found, open_pulls_.end()) << name.text() << " is not being pulled";
+  const TransferId transfer = found->transfer;
+  open_pulls_.erase(found);
+  step(FilePulled{transfer, std::move(result), fault});
 }
 
 void ShipperTest::told(NodeId peer, Result<void> result) {
@@ -116,12 +127,24 @@ void ShipperTest::note(const SendFile& action) {
   source_[short_name(action.name)] = action.staged;
 }
 
+void ShipperTest::note(const PullFile& action) {
+  pulls_.push_back(short_name(action.name) + (action.conflict ? " of " : " from ") +
+                   nodes_[action.peer].name + (action.conflict ? ", a conflict" : ""));
+  open_pulls_.push_back(Open{action.transfer, action.name});
+}
+
 void ShipperTest::note(const Compare& action) {
   asked_.push_back("compare " + nodes_[action.peer].name);
 }
 
 void ShipperTest::note(const TellReconciled& action) {
-  asked_.push_back("tell " + nodes_[action.peer].name);
+  const std::string from = action.from == 0 ? "" : " from " + position_text(action.from);
+  asked_.push_back("tell " + nodes_[action.peer].name + from);
+}
+
+void ShipperTest::note(const MarkReconciled& action) {
+  const std::string from = action.from == 0 ? "" : " from " + position_text(action.from);
+  asked_.push_back("mark a" + from);
 }
 
 void ShipperTest::note(const Reply& action) {

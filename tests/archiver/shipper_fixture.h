@@ -58,12 +58,16 @@ class ShipperTest : public testing::Test {
                    std::optional<bool> peer_reconciled = {});
   void told(NodeId peer, Result<void> result = {});
   void step(const ShipperEvent& event);
+  // Answers the open pull of that file.
+  void pulled(const WalName& name, Result<PutOutcome> result = PutOutcome::kStored,
+              PullFault fault = PullFault::kPeer);
   void pg_wal_free(std::uint64_t bytes) { step(PgWalSpace{bytes}); }
   // Greeted and found to hold the same.
   void up(NodeId peer);
 
   // What came out since it was last asked, in order.
   Words sent(NodeId peer) { return take(sent_[peer]); }  // "fresh 5", "catch-up 3"
+  Words pulls() { return take(pulls_); }                 // "3 from b", "3 of b, a conflict"
   Words reports() { return take(reports_); }             // "info: peer b: connected"
   Words asked() { return take(asked_); }                 // "compare b", "tell b", "store 1"
   // "none" before there is one, "ok", "ok: a warning", "timeout: why".
@@ -94,8 +98,10 @@ class ShipperTest : public testing::Test {
   void submit(PushId push, const WalName& name, char content, LocalName local_name);
   void note(const StoreLocally& action);
   void note(const SendFile& action);
+  void note(const PullFile& action);
   void note(const Compare& action);
   void note(const TellReconciled& action);
+  void note(const MarkReconciled& action);
   void note(const Reply& action);
   void note(const Report& action);
 
@@ -104,6 +110,8 @@ class ShipperTest : public testing::Test {
   std::vector<Node> nodes_;
   std::map<NodeId, Words> sent_;
   std::map<NodeId, std::vector<Open>> open_;
+  Words pulls_;
+  std::vector<Open> open_pulls_;
   Words reports_;
   Words asked_;
   std::map<PushId, std::string> verdicts_;

@@ -75,7 +75,7 @@ TEST_F(ShipperTest, H42ANewClusterCountsOnceAllNodesWereConnectedAtOnce) {
   EXPECT_THAT(asked(), ElementsAre("compare c", "tell c"));
   at(2);
   compared(b);
-  EXPECT_THAT(asked(), ElementsAre("compare b", "compare c", "tell b"));
+  EXPECT_THAT(asked(), ElementsAre("compare b", "compare c", "tell b", "mark a"));
   EXPECT_FALSE(shipper_->quorum_reachable());
   told(b);
   EXPECT_TRUE(shipper_->quorum_reachable());

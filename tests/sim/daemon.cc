@@ -88,9 +88,15 @@ void Daemon::on_up(NodeId peer, const Hello& theirs) {
 
 void Daemon::on_down(NodeId peer, const std::string& reason) {
   comparisons_.erase(peer);
+  const auto end_if_from = [peer](const auto& entry) {
+    const bool lost = entry.second->peer == peer;
+    entry.second->over = entry.second->over || lost;
+    return lost;
+  };
+  std::erase_if(pulls_, end_if_from);
   feed(PeerLost{peer, reason});
   for (auto& [id, fetching] : fetches_) {
-    fetching.pulls.erase(peer);
+    std::erase_if(fetching.pulls, end_if_from);
   }
   feed_fetches([&] { return PeerVanished{peer}; });
 }

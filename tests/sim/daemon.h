@@ -73,17 +73,21 @@ class Daemon {
   using UploadRef = std::shared_ptr<Upload>;
   struct Comparison {
     std::optional<Result<std::vector<WalName>>> mine;
+    Result<SegmentPosition> floor = SegmentPosition{0};
     std::vector<WalName> page;
     std::optional<Result<std::vector<WalName>>> theirs;
     bool self_reconciled = false;
     std::optional<bool> peer_reconciled;
   };
   using ComparisonRef = std::shared_ptr<Comparison>;
+  using PullHandler = std::function<void(const Result<PutOutcome>& result, PullFault fault)>;
   struct Pull {
     NodeId peer = 0;
     std::shared_ptr<StagedFile> staged;
     std::uint64_t received_bytes = 0;
     bool over = false;
+    ArchiveStore::Content content = ArchiveStore::Content::kVerify;
+    PullHandler on_end;
   };
   using PullRef = std::shared_ptr<Pull>;
   struct Fetching {
@@ -106,8 +110,10 @@ class Daemon {
   void feed(ShipperEvent event);
   void act(const StoreLocally& action);
   void act(const SendFile& action);
+  void act(const PullFile& action);
   void act(const Compare& action);
   void act(const TellReconciled& action);
+  void act(const MarkReconciled& action);
   void act(Reply& action);
   void act(const Report& action);
   std::optional<Error> stage(Upload& upload);
@@ -126,9 +132,15 @@ class Daemon {
   void act(std::uint64_t id, const AskPeer& action);
   void act(std::uint64_t id, const PullFrom& action);
   void act(std::uint64_t id, const FetchEnded& action);
-  void on_piece(std::uint64_t id, const PullRef& pull, const Message& message);
-  void finish_pull(std::uint64_t id, const PullRef& pull, std::uint32_t file_crc32);
-  void end_pull(std::uint64_t id, const PullRef& pull, const Result<void>& result);
+
+  // daemon_pull.cc
+  PullRef start_pull(NodeId peer, const WalName& name, ArchiveStore::Content content,
+                     PullHandler on_end);
+  void on_piece(const PullRef& pull, const Message& message);
+  void finish_pull(const PullRef& pull, std::uint32_t file_crc32);
+  static void end_pull(const PullRef& pull, const Result<PutOutcome>& result, PullFault fault);
+  void pull(const PullFile& action);
+  void spread_conflict(const Differences::Conflict& conflict);
 
   Process process_;
   ProcessDisk disk_;
@@ -142,6 +154,7 @@ class Daemon {
   std::map<PushId, UploadRef> uploads_;
   std::map<NodeId, ComparisonRef> comparisons_;
   std::map<std::uint64_t, Fetching> fetches_;
+  std::map<TransferId, PullRef> pulls_;
   std::deque<ShipperEvent> events_;
   bool feeding_ = false;
   TimePoint wake_at_ = kNever;

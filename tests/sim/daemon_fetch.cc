@@ -11,15 +11,20 @@ void Daemon::fetch(const WalName& name, Duration wait, FetchHandler on_ended) {
   scan_jobs_.post([this, id, name, wait]() -> JobQueue::Completion {
     const bool self_evidence = options_.nodes.size() < 2 || store_.reconciled();
     const auto facts = store_.verify(name);
-    return [this, id, wait, facts, self_evidence] {
+    const auto from = store_.evidence_from();
+    const bool readable = from.ok() && !facts.ok() && facts.error().code == Errc::kNotFound;
+    const bool expired =
+        readable && name.is_below(from.value()) && !mutated(Mutation::kExpiredIsEvidence);
+    return [this, id, wait, facts, self_evidence, readable, expired] {
       if (facts.ok()) {
         act(id, FetchEnded{FetchVerdict::kFound, "", ""});
       } else if (mutated(Mutation::kLocalOnlyFetch)) {
         act(id, FetchEnded{FetchVerdict::kAbsent, "", ""});
       } else {
         start_plan(id, wait,
-                   facts.error().code == Errc::kNotFound ? FetchPlan::LocalCopy::kAbsent
-                                                         : FetchPlan::LocalCopy::kCorrupt,
+                   expired    ? FetchPlan::LocalCopy::kExpired
+                   : readable ? FetchPlan::LocalCopy::kAbsent
+                              : FetchPlan::LocalCopy::kCorrupt,
                    self_evidence || mutated(Mutation::kNewNodesAreEvidence));
       }
     };
@@ -89,8 +94,11 @@ void Daemon::act(std::uint64_t id, const AskPeer& action) {
       },
       [this, id, peer](const Message& answer) {
         if (const auto* result = std::get_if<StatResult>(&answer)) {
+          const bool expired =
+              result->presence == Presence::kExpired && !mutated(Mutation::kExpiredIsEvidence);
+          const bool gone = result->presence == Presence::kExpired && !expired;
           feed_fetch(id,
-                     StatAnswered{peer, result->presence,
+                     StatAnswered{peer, gone ? Presence::kAbsent : result->presence,
                                   result->reconciled || mutated(Mutation::kNewNodesAreEvidence)});
         } else if (const auto* done = std::get_if<Done>(&answer); done != nullptr && done->error) {
           feed_fetch(id, StatAnswered{peer, *done->error});
@@ -99,77 +107,16 @@ void Daemon::act(std::uint64_t id, const AskPeer& action) {
 }
 
 void Daemon::act(std::uint64_t id, const PullFrom& action) {
-  Fetching& fetching = fetches_.at(id);
-  const WalName name = fetching.name;
-  const auto pull = std::make_shared<Pull>();
-  pull->peer = action.peer;
-  fetching.pulls[action.peer] = pull;
-  disk_jobs_.post([this, id, pull, name]() -> JobQueue::Completion {
-    auto staged = store_.stage(name);
-    if (!staged.ok()) {
-      return [this, id, pull, error = staged.error()] { end_pull(id, pull, error); };
+  const NodeId peer = action.peer;
+  const WalName name = fetches_.at(id).name;
+  auto on_end = [this, id, peer](const Result<PutOutcome>& result, PullFault) {
+    if (const auto found = fetches_.find(id); found != fetches_.end()) {
+      found->second.pulls.erase(peer);
+      feed_fetch(id, PullAnswered{peer, result.ok() ? Result<void>() : result.error()});
     }
-    pull->staged = std::move(staged).value();
-    return [] {};
-  });
-  Link& link = *links_.at(action.peer);
-  if (!link.is_up()) {
-    end_pull(id, pull, Error{Errc::kRetry, "not connected", ""});
-    return;
-  }
-  link.request(
-      [&](std::uint64_t request) -> Message {
-        return Get{request, name};
-      },
-      [this, id, pull](const Message& message) { on_piece(id, pull, message); });
-}
-
-void Daemon::on_piece(std::uint64_t id, const PullRef& pull, const Message& message) {
-  if (pull->over) {
-    return;
-  }
-  if (const auto* done = std::get_if<Done>(&message)) {
-    end_pull(id, pull, done->error ? *done->error : Error{Errc::kProtocol, "no file came", ""});
-  } else if (const auto* end = std::get_if<GetEnd>(&message)) {
-    finish_pull(id, pull, end->file_crc32);
-  } else if (const auto* data = std::get_if<Data>(&message)) {
-    pull->received_bytes += data->bytes.size();
-    disk_jobs_.post([this, id, pull, bytes = data->bytes]() -> JobQueue::Completion {
-      if (pull->staged) {
-        if (const auto appended = pull->staged->append(bytes); !appended.ok()) {
-          pull->staged.reset();
-          return [this, id, pull, appended] { end_pull(id, pull, appended); };
-        }
-      }
-      return [] {};
-    });
-  }
-}
-
-void Daemon::finish_pull(std::uint64_t id, const PullRef& pull, std::uint32_t file_crc32) {
-  const ArchiveStore::Expected expected{pull->received_bytes, file_crc32};
-  disk_jobs_.post([this, id, pull, expected]() -> JobQueue::Completion {
-    if (!pull->staged) {
-      return [] {};
-    }
-    const auto outcome = store_.commit(*pull->staged, expected);
-    pull->staged.reset();
-    const Result<void> result = outcome.ok() ? Result<void>() : Result<void>(outcome.error());
-    return [this, id, pull, result] { end_pull(id, pull, result); };
-  });
-}
-
-void Daemon::end_pull(std::uint64_t id, const PullRef& pull, const Result<void>& result) {
-  pull->over = true;
-  const auto found = fetches_.find(id);
-  if (found == fetches_.end()) {
-    return;
-  }
-  const auto current = found->second.pulls.find(pull->peer);
-  if (current != found->second.pulls.end() && current->second == pull) {
-    found->second.pulls.erase(current);
-    feed_fetch(id, PullAnswered{pull->peer, result});
-  }
+  };
+  fetches_.at(id).pulls[peer] =
+      start_pull(peer, name, ArchiveStore::Content::kVerify, std::move(on_end));
 }
 
 void Daemon::act(std::uint64_t id, const FetchEnded& action) {

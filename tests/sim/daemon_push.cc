@@ -167,7 +167,9 @@ void Daemon::act(const Compare& action) {
   scan_jobs_.post([this, peer, comparison]() -> JobQueue::Completion {
     const bool reconciled = store_.reconciled();
     auto names = std::make_shared<Result<std::vector<WalName>>>(store_.list());
-    return [this, peer, comparison, names, reconciled] {
+    const auto floor = store_.floor();
+    return [this, peer, comparison, names, reconciled, floor] {
+      comparison->floor = floor;
       comparison->mine = std::move(*names);
       comparison->self_reconciled = reconciled;
       finish_comparison(peer, comparison);
@@ -213,9 +215,13 @@ void Daemon::finish_comparison(NodeId peer, const ComparisonRef& comparison) {
   }
   const auto& mine = *comparison->mine;
   const auto& theirs = *comparison->theirs;
-  Result<Differences> differences = !mine.ok()     ? Result<Differences>(mine.error())
-                                    : !theirs.ok() ? Result<Differences>(theirs.error())
-                                                   : compare_names(mine.value(), theirs.value(), 0);
+  const auto& floor = comparison->floor;
+  Result<Differences> differences =
+      !mine.ok()     ? Result<Differences>(mine.error())
+      : !theirs.ok() ? Result<Differences>(theirs.error())
+      : !floor.ok()  ? Result<Differences>(floor.error())
+                     : compare_names(mine.value(), theirs.value(),
+                                     std::max(floor.value(), links_.at(peer)->theirs().floor));
   feed(Compared{peer, comparison->self_reconciled, std::move(differences),
                 comparison->peer_reconciled});
 }
@@ -226,14 +232,24 @@ void Daemon::act(const TellReconciled& action) {
   if (!link.is_up()) {
     return;
   }
-  link.request([](std::uint64_t id) -> Message { return Reconciled{id}; },
-               [this, peer](const Message& answer) {
-                 if (const auto* done = std::get_if<Done>(&answer)) {
-                   const auto outcome = outcome_of(*done);
-                   feed(ReconciledAnswered{
-                       peer, outcome.ok() ? Result<void>() : Result<void>(outcome.error())});
-                 }
-               });
+  link.request(
+      [&](std::uint64_t id) -> Message {
+        return Reconciled{id, action.from};
+      },
+      [this, peer](const Message& answer) {
+        if (const auto* done = std::get_if<Done>(&answer)) {
+          const auto outcome = outcome_of(*done);
+          feed(ReconciledAnswered{peer,
+                                  outcome.ok() ? Result<void>() : Result<void>(outcome.error())});
+        }
+      });
+}
+
+void Daemon::act(const MarkReconciled& action) {
+  disk_jobs_.post([this, action]() -> JobQueue::Completion {
+    std::ignore = store_.mark_reconciled(action.from);
+    return [] {};
+  });
 }
 
 void Daemon::act(Reply& action) {

@@ -20,6 +20,9 @@ enum class Mutation {
   kLocalOnlyFetch,            // the fetch: what is not here is nowhere
   kNoCatchUp,                 // the daemon: a comparison never finds anything missing
   kRepliesGetLost,            // the daemon: some verdicts are never told
+  kPullsUnverified,           // the daemon: a pulled copy is taken as it lies there
+  kConflictsSpread,           // the daemon: takes the other content of a conflict over
+  kExpiredIsEvidence,         // the fetch: who has let it expire never had it
 };
 
 std::string_view to_word(Mutation mutation);

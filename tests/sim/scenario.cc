@@ -37,7 +37,7 @@ const std::vector<Cluster>& clusters() {
 }  // namespace
 
 std::string_view to_word(Mutation mutation) {
-  static constexpr std::array<std::string_view, 13> kWords = {
+  static constexpr std::array<std::string_view, 16> kWords = {
       "none",
       "sync-does-nothing",
       "directory-sync-does-nothing",
@@ -51,6 +51,9 @@ std::string_view to_word(Mutation mutation) {
       "local-only-fetch",
       "no-catch-up",
       "replies-get-lost",
+      "pulls-unverified",
+      "conflicts-spread",
+      "expired-is-evidence",
   };
   return kWords.at(static_cast<std::size_t>(mutation));
 }

@@ -1,0 +1,160 @@
+#include "transport/file_pull.h"
+
+#include <utility>
+
+namespace pgwalship {
+
+namespace {
+
+Error too_slow(const char* what) {
+  return Error{Errc::kRetry, std::string("the disk is too slow: ") + what,
+               "see iostat for the file system of [archive] directory"};
+}
+
+// A bad copy is the peer's, a conflict is nobody's: everything else went wrong here.
+FilePull::Fault fault_of(const Error& error) {
+  return error.code == Errc::kCorrupt || error.code == Errc::kConflict ||
+                 error.code == Errc::kInvalid
+             ? FilePull::Fault::kPeer
+             : FilePull::Fault::kHere;
+}
+
+}  // namespace
+
+FilePull::FilePull(Machine machine, Wish wish, Handler on_end)
+    : machine_(machine), wish_(std::move(wish)), on_end_(std::move(on_end)) {}
+
+std::shared_ptr<FilePull> FilePull::start(Machine machine, Wish wish, Handler on_end) {
+  CHECK(machine.links.is_up(wish.peer));
+  std::shared_ptr<FilePull> pull(new FilePull(machine, std::move(wish), std::move(on_end)));
+  pull->ask();
+  return pull;
+}
+
+void FilePull::ask() {
+  request_ = machine_.links.request(
+      wish_.peer,
+      [&](std::uint64_t id) -> Message {
+        return Get{id, wish_.name};
+      },
+      [self = shared_from_this()](const Message& message) { self->on_message(message); });
+}
+
+void FilePull::abandon() {
+  if (std::exchange(over_, true)) {
+    return;
+  }
+  on_end_ = nullptr;
+  waiting_.clear();
+  if (machine_.links.is_up(wish_.peer)) {
+    machine_.links.forget(wish_.peer, request_);
+  }
+  drop_staged();
+}
+
+// Removing the temporary file is the worker's, too; when that has no room, it is done here.
+void FilePull::drop_staged() {
+  if (job_out_ || !staged_) {
+    return;
+  }
+  std::ignore = machine_.storer.post(
+      [staged = std::make_shared<std::unique_ptr<StagedFile>>(std::move(staged_))] {
+        staged->reset();
+        return Worker::Completion([] {});
+      });
+}
+
+void FilePull::on_message(const Message& message) {
+  if (over_) {
+    return;
+  }
+  if (const auto* done = std::get_if<Done>(&message)) {
+    end(done->error ? *done->error : Error{Errc::kProtocol, "no file came", ""}, Fault::kPeer);
+  } else if (const auto* data = std::get_if<Data>(&message)) {
+    received_bytes_ += data->bytes.size();
+    waiting_.insert(waiting_.end(), data->bytes.begin(), data->bytes.end());
+    if (waiting_.size() > kPullWaitingBytesMax) {
+      end(too_slow("the peer sends faster than it writes"), Fault::kHere);
+      return;
+    }
+    pump();
+  } else if (const auto* get_end = std::get_if<GetEnd>(&message)) {
+    file_crc32_ = get_end->file_crc32;
+    pump();
+  }
+}
+
+void FilePull::pump() {
+  if (job_out_ || over_) {
+    return;
+  }
+  if (!waiting_.empty()) {
+    post([self = shared_from_this(), bytes = std::make_shared<Bytes>(std::exchange(waiting_, {}))] {
+      return self->append(*bytes);
+    });
+  } else if (file_crc32_) {
+    post([self = shared_from_this()] { return self->commit(); });
+  }
+}
+
+void FilePull::post(std::function<Worker::Completion()> job) {
+  job_out_ = machine_.storer.post(std::move(job));
+  if (!job_out_) {
+    end(too_slow("its queue is full"), Fault::kHere);
+  }
+}
+
+// On the worker.
+Worker::Completion FilePull::append(const Bytes& bytes) {
+  Result<void> result;
+  if (!staged_) {
+    auto staged = machine_.store.stage(wish_.name, wish_.reserve);
+    if (staged.ok()) {
+      staged_ = std::move(staged).value();
+    } else {
+      result = staged.error();
+    }
+  }
+  if (result.ok()) {
+    result = staged_->append(bytes);
+  }
+  if (!result.ok()) {
+    staged_.reset();
+  }
+  return [self = shared_from_this(), result] {
+    self->job_out_ = false;
+    if (self->over_) {
+      self->drop_staged();
+    } else if (!result.ok()) {
+      self->end(result.error(), Fault::kHere);
+    } else {
+      self->pump();
+    }
+  };
+}
+
+// On the worker. The checksum only says that it came over as it lies there.
+Worker::Completion FilePull::commit() {
+  Result<PutOutcome> result = Error{Errc::kCorrupt, "the file is empty there", ""};
+  if (staged_) {
+    result = machine_.store.commit(*staged_, {.file_bytes = staged_->size(),
+                                              .file_crc32 = *file_crc32_,
+                                              .content = ArchiveStore::Content::kVerify});
+    staged_.reset();
+  }
+  return [self = shared_from_this(), result] {
+    self->job_out_ = false;
+    self->end(result, result.ok() ? Fault::kNone : fault_of(result.error()));
+  };
+}
+
+void FilePull::end(const Result<PutOutcome>& result, Fault fault) {
+  if (over_) {
+    return;
+  }
+  const Handler handler = std::exchange(on_end_, nullptr);
+  abandon();
+  handler(result, fault);
+}
+
+}  // namespace pgwalship

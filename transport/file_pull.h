@@ -1,0 +1,65 @@
+// Moves one file from a peer into the local archive: Get, a staged file, commit. The content is
+// verified before it gets its name. Loop thread; the disk is touched on the given worker, on which
+// one job of a pull waits at a time, so that it stands in nobody's way.
+#pragma once
+
+#include "base/worker.h"
+#include "transport/link_set.h"
+#include "wal/archive_store.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace pgwalship {
+
+// Data of one pull that may wait for the disk: a peer cannot be asked to send more slowly.
+inline constexpr std::size_t kPullWaitingBytesMax = 64U << 20U;
+
+class FilePull : public std::enable_shared_from_this<FilePull> {
+ public:
+  struct Machine {  // borrowed
+    Worker& storer;
+    LinkSet& links;
+    ArchiveStore& store;
+  };
+  struct Wish {
+    NodeId peer;
+    WalName name;
+    ArchiveStore::Reserve reserve = ArchiveStore::Reserve::kKeep;
+  };
+  // kHere: the disk or the archive here failed, so another peer's file would fail as well.
+  enum class Fault { kNone, kPeer, kHere };
+  // Called once, not from within start(); never after abandon().
+  using Handler = std::function<void(const Result<PutOutcome>& result, Fault fault)>;
+
+  // REQUIRES: the link to the peer is up. When it goes down the owner calls abandon().
+  static std::shared_ptr<FilePull> start(Machine machine, Wish wish, Handler on_end);
+  void abandon();
+
+  std::uint64_t received_bytes() const { return received_bytes_; }
+
+ private:
+  FilePull(Machine machine, Wish wish, Handler on_end);
+  void ask();
+  void on_message(const Message& message);
+  void pump();
+  Worker::Completion append(const Bytes& bytes);
+  Worker::Completion commit();
+  void post(std::function<Worker::Completion()> job);
+  void end(const Result<PutOutcome>& result, Fault fault);
+  void drop_staged();
+
+  Machine machine_;
+  const Wish wish_;
+  Handler on_end_;
+  std::uint64_t request_ = 0;
+  std::uint64_t received_bytes_ = 0;
+  Bytes waiting_;  // for the disk
+  std::optional<std::uint32_t> file_crc32_;
+  bool job_out_ = false;
+  bool over_ = false;
+  std::unique_ptr<StagedFile> staged_;  // the worker's while job_out_
+};
+
+}  // namespace pgwalship
