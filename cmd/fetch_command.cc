@@ -160,6 +160,8 @@ class Fetch {
                 local.outcome == Outcome::kMissing ? Told::kNotToStandby : Told::kAlways};
       case FetchVerdict::kCorrupt:
         return {FetchVerdict::kCorrupt, std::move(said)};
+      case FetchVerdict::kNoRoom:
+        return unknown(not_from_here(local, said));
     }
     return unknown(said);
   }

@@ -16,6 +16,7 @@ constexpr FetchExit fetch_exit(FetchVerdict verdict, RecoveryMode mode) {
       return FetchExit::kNotThere;
     case FetchVerdict::kUnknown:
     case FetchVerdict::kCorrupt:
+    case FetchVerdict::kNoRoom:
       return mode == RecoveryMode::kRecovery ? FetchExit::kStop : FetchExit::kNotThere;
   }
   return FetchExit::kStop;

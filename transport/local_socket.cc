@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <tuple>
 #include <unistd.h>
 
 namespace pgwalship {
@@ -284,6 +285,19 @@ Result<void> MessageStream::flush() {
 
 bool MessageStream::wants_output() const {
   return output_.size() - sent_ < kOutputMax;
+}
+
+void leave_hint(const std::string& socket_path, const Hello& mine, const Message& hint) {
+  const Result<sockaddr_un> address = address_of(socket_path);
+  const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!address.ok() || !socket.valid() ||
+      ::connect(socket.get(), generic(address.value()), sizeof(sockaddr_un)) != 0) {
+    return;
+  }
+  Bytes bytes;
+  encode(mine, bytes);
+  encode(hint, bytes);
+  std::ignore = write_from(bytes, socket.get());  // both are far below a socket's buffer
 }
 
 Result<std::unique_ptr<DaemonClient>> DaemonClient::connect(const std::string& socket_path,

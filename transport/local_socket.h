@@ -55,6 +55,7 @@ class MessageStream {
   Result<void> flush();
   bool has_output() const { return sent_ < output_.size(); }
   bool wants_output() const;
+  std::size_t output_bytes() const { return output_.size() - sent_; }
 
  private:
   int in_;
@@ -63,6 +64,10 @@ class MessageStream {
   Bytes output_;
   std::size_t sent_ = 0;
 };
+
+// Leaves one message with the daemon, if it can take it now: without waiting for anything, and
+// without an error when it cannot.
+void leave_hint(const std::string& socket_path, const Hello& mine, const Message& hint);
 
 // A client's connection to the daemon: blocking calls with a deadline, for the verbs.
 class DaemonClient {

@@ -15,8 +15,10 @@ constexpr auto kLastErrc = Errc::kInvalid;
 constexpr std::size_t kTextLengthBytes = 2;
 constexpr std::size_t kListResultFixedBytes = 8 + 1 + 4 + 1;
 
-// The variant lists the messages in the order of docs/protocol.md, which numbers them from 1.
+// The variant lists the messages in the order of docs/protocol.md; these are their numbers there.
 constexpr std::size_t kTypeCount = std::variant_size_v<Message>;
+constexpr std::array<std::uint8_t, kTypeCount> kTypes = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
+                                                         12, 13, 14, 15, 16, 17, 18, 19, 20, 25};
 
 template <typename Enum>
 constexpr std::uint8_t number_of(Enum value) {
@@ -102,6 +104,7 @@ void write(ByteWriter& out, const StatResult& message) {
 void write(ByteWriter& out, const Get& message) {
   out.u64(message.id);
   out.text(message.name.text());
+  out.u8(number_of(message.urgency));
 }
 
 void write(ByteWriter& out, const GetBegin& message) {
@@ -164,6 +167,11 @@ void write(ByteWriter& out, const StatusReport& message) {
   out.u64(message.id);
   out.u8(message.more ? 1 : 0);
   out.raw(message.json);
+}
+
+void write(ByteWriter& out, const Restored& message) {
+  out.text(message.name.text());
+  out.u32(message.segment_bytes);
 }
 
 // Takes a payload apart. After the first field that is out of range ok() stays false; what comes
@@ -327,7 +335,10 @@ template <>
 Decoded read<Get>(Fields& in) {
   const std::uint64_t id = in.u64();
   std::optional<WalName> name = in.name();
-  return name ? Decoded(Get{id, std::move(*name)}) : std::nullopt;
+  if (!name) {
+    return std::nullopt;
+  }
+  return Get{id, std::move(*name), in.one_of(Urgency::kWanted, Urgency::kAhead)};
 }
 
 template <>
@@ -401,7 +412,7 @@ template <>
 Decoded read<FetchResult>(Fields& in) {
   FetchResult message;
   message.id = in.u64();
-  message.verdict = in.one_of(FetchVerdict::kFound, FetchVerdict::kCorrupt);
+  message.verdict = in.one_of(FetchVerdict::kFound, FetchVerdict::kNoRoom);
   message.message = in.text();
   message.hint = in.text();
   return message;
@@ -419,6 +430,12 @@ Decoded read<StatusReport>(Fields& in) {
   message.more = in.flag();
   message.json = in.rest();
   return message;
+}
+
+template <>
+Decoded read<Restored>(Fields& in) {
+  std::optional<WalName> name = in.name();
+  return name ? Decoded(Restored{std::move(*name), in.u32()}) : std::nullopt;
 }
 
 using Reader = Decoded (*)(Fields&);
@@ -441,18 +458,19 @@ Error protocol_error(std::uint8_t type, std::string_view reason) {
 void encode(const Message& message, Bytes& out) {
   ByteWriter payload;
   std::visit([&](const auto& alternative) { write(payload, alternative); }, message);
-  append_frame(static_cast<std::uint8_t>(message.index() + 1), payload.view(), out);
+  append_frame(kTypes[message.index()], payload.view(), out);
 }
 
 Result<std::optional<Message>> decode(const Frame& frame) {
-  if (frame.type == 0 || frame.type > kTypeCount) {
+  const auto* const type = std::find(kTypes.begin(), kTypes.end(), frame.type);
+  if (type == kTypes.end()) {
     if ((frame.type & kOptionalTypeBit) != 0) {
       return std::optional<Message>();
     }
     return protocol_error(frame.type, "unknown");
   }
   Fields in(frame.payload);
-  Decoded message = kReaders[frame.type - 1](in);
+  Decoded message = kReaders[static_cast<std::size_t>(type - kTypes.begin())](in);
   if (!message || !in.ok()) {
     return protocol_error(frame.type, "it is cut short, or a field is out of range");
   }

@@ -76,9 +76,12 @@ struct StatResult {
   std::uint64_t file_bytes = 0;
   FileFacts facts;
 };
+// Who waits for a file: bytes that nobody waits for yet go out when there are no others.
+enum class Urgency : std::uint8_t { kWanted = 0, kAhead = 1 };
 struct Get {
   std::uint64_t id = 0;
   WalName name;
+  Urgency urgency = Urgency::kWanted;
 };
 struct GetBegin {
   std::uint64_t id = 0;
@@ -114,7 +117,13 @@ struct Fetch {
   WalName name;
   std::uint32_t wait_ms = 0;
 };
-enum class FetchVerdict : std::uint8_t { kFound = 0, kAbsent = 1, kUnknown = 2, kCorrupt = 3 };
+enum class FetchVerdict : std::uint8_t {
+  kFound = 0,
+  kAbsent = 1,
+  kUnknown = 2,
+  kCorrupt = 3,
+  kNoRoom = 4,  // a peer has it, and the local archive cannot take it: ask with Get
+};
 struct FetchResult {
   std::uint64_t id = 0;
   FetchVerdict verdict = FetchVerdict::kUnknown;
@@ -130,9 +139,15 @@ struct StatusReport {
   Bytes json;
 };
 
+// Nobody answers it.
+struct Restored {
+  WalName name;
+  std::uint32_t segment_bytes = 0;
+};
+
 using Message = std::variant<Hello, Failure, Put, Data, PutEnd, Done, Stat, StatResult, Get,
                              GetBegin, GetEnd, List, ListResult, Reconciled, Ping, Pong, Fetch,
-                             FetchResult, StatusQuery, StatusReport>;
+                             FetchResult, StatusQuery, StatusReport, Restored>;
 
 // Appends the message as one frame. REQUIRES: Data at most kDataBytesMax bytes, ListResult and
 // StatusReport within kFramePayloadMax.

@@ -38,6 +38,7 @@ struct Receiver::Outgoing {
   std::uint64_t id = 0;
   WalName name;
   ArchiveFile archived;
+  Urgency urgency = Urgency::kWanted;
   std::uint64_t offset = 0;
   std::uint32_t crc32 = 0;
 };
@@ -250,8 +251,8 @@ void Receiver::on_get(Get get) {
   }
   ArchiveFile archived = std::move(present).value();
   outbox_.push_back(GetBegin{get.id, archived.file_bytes, archived.facts.value_or(FileFacts{})});
-  outgoing_.push_back(
-      std::make_unique<Outgoing>(Outgoing{get.id, std::move(get.name), std::move(archived)}));
+  outgoing_.push_back(std::make_unique<Outgoing>(
+      Outgoing{get.id, std::move(get.name), std::move(archived), get.urgency}));
 }
 
 // kNotFound is evidence of absence, on which a recovery may end (G5), so it must not come from an
@@ -323,8 +324,11 @@ std::optional<Message> Receiver::next_output() {
   if (outgoing_.empty()) {
     return std::nullopt;
   }
-  std::unique_ptr<Outgoing> outgoing = std::move(outgoing_.front());
-  outgoing_.pop_front();
+  const auto urgent = std::ranges::find_if(
+      outgoing_, [](const auto& out) { return out->urgency == Urgency::kWanted; });
+  const auto next = urgent != outgoing_.end() ? urgent : outgoing_.begin();
+  std::unique_ptr<Outgoing> outgoing = std::move(*next);
+  outgoing_.erase(next);
   Message message = next_piece(*outgoing);
   if (std::holds_alternative<Data>(message)) {
     outgoing_.push_back(std::move(outgoing));  // in turn with the other open Gets

@@ -182,6 +182,7 @@ void Fetcher::run() {
       return;
     case FetchVerdict::kUnknown:
     case FetchVerdict::kCorrupt:
+    case FetchVerdict::kNoRoom:
       outcome_ = Outcome::kFailed;
       return;
   }

@@ -60,6 +60,7 @@ inline std::vector<Message> sample_messages() {
       StatResult{6, Presence::kCorrupt, false, 0, {}},
       StatResult{6, Presence::kExpired, true, 0, {}},
       Get{7, wal_name("000000030000000A00000001.00000028.backup")},
+      Get{8, segment, Urgency::kAhead},
       GetBegin{7, 5'000'000, sample_facts()},
       GetEnd{7, 1},
       List{8, ""},
@@ -71,9 +72,11 @@ inline std::vector<Message> sample_messages() {
       Pong{0xFFFFFFFFFFFFFFFF},
       Fetch{11, history, 3000},
       FetchResult{11, FetchVerdict::kCorrupt, "only corrupt copies", "verify --repair"},
+      FetchResult{11, FetchVerdict::kNoRoom, "the disk is full", ""},
       StatusQuery{12},
       StatusReport{12, true, Bytes(2, std::byte{'{'})},
       StatusReport{12, false, {}},
+      Restored{segment, 16 << 20},
   };
 }
 

@@ -321,6 +321,23 @@ TEST_F(GreetedReceiver, GetsTakeTurnsAndOtherAnswersComeFirst) {
   EXPECT_EQ(std::get<Data>(*receiver.next_output()).id, 1U);
 }
 
+TEST_F(GreetedReceiver, WhatIsReadAheadGoesBehindWhatSomebodyWaitsFor) {
+  const WalFile other = wal_file(2);
+  disk_.plant(path(file_), file_.bytes);
+  disk_.plant(path(other), other.bytes);
+  Receiver& receiver = session_.receiver();
+  receiver.on_message(Get{1, file_.name, Urgency::kAhead});
+  std::ignore = receiver.next_output();
+  EXPECT_EQ(std::get<Data>(*receiver.next_output()).id, 1U);
+  receiver.on_message(Get{2, other.name, Urgency::kWanted});
+  std::ignore = receiver.next_output();
+  for (std::optional<Message> piece = receiver.next_output();
+       piece && std::holds_alternative<Data>(*piece); piece = receiver.next_output()) {
+    EXPECT_EQ(std::get<Data>(*piece).id, 2U);
+  }
+  EXPECT_EQ(std::get<Data>(*receiver.next_output()).id, 1U);
+}
+
 TEST_F(GreetedReceiver, AFileThatCannotBeReadCostsItsGetAlone) {
   const WalFile other = wal_file(2);
   disk_.plant(path(file_), file_.bytes);
