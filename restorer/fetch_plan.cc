@@ -3,6 +3,7 @@
 #include "base/check.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace pgwalship {
 namespace {
@@ -106,12 +107,24 @@ struct FetchPlan::Apply {
     }
   }
 
+  void operator()(const StoreFailed& event) {
+    if (peer(event.peer).answer == PeerAnswer::kPulling) {
+      plan.ended_ = true;
+      actions.push_back(
+          FetchEnded{FetchVerdict::kNoRoom,
+                     plan.options_.nodes->at(event.peer).name +
+                         " has it, but this node's archive cannot take it: " + event.error.message,
+                     event.error.hint});
+    }
+  }
+
   void operator()(const FetchTick& /*event*/) {}
 };
 
 FetchPlan::FetchPlan(Options options, TimePoint now)
     : options_(std::move(options)),
       deadline_(now + options_.wait),
+      settled_at_(now + options_.settle),
       peers_(options_.nodes->size()),
       corrupt_copies_(options_.local == LocalCopy::kCorrupt) {
   for (Peer& peer : peers_) {
@@ -137,6 +150,9 @@ void FetchPlan::decide(TimePoint now, std::vector<FetchAction>& actions) {
     return;
   }
   if (const std::optional<NodeId> source = next_source(); source.has_value()) {
+    if (now < settled_at_ && any(PeerAnswer::kAsked)) {
+      return;
+    }
     peers_[*source].answer = PeerAnswer::kPulling;
     actions.push_back(PullFrom{*source});
     return;
@@ -163,24 +179,28 @@ TimePoint FetchPlan::next_wakeup() const {
       soonest = std::min(soonest, peer.patience_ends);
     }
   }
+  if (any(PeerAnswer::kPresent)) {
+    soonest = std::min(soonest, settled_at_);
+  }
   return soonest == kNever ? deadline_ : soonest;
 }
 
 std::optional<NodeId> FetchPlan::next_source() const {
-  std::optional<NodeId> source;
   const NodeList& nodes = *options_.nodes;
+  using Rank = std::tuple<bool, std::size_t, std::size_t, NodeId>;
+  std::vector<Rank> sources;
   for (NodeId id = 0; id < peers_.size(); ++id) {
-    if (peers_[id].answer != PeerAnswer::kPresent) {
-      continue;
-    }
-    if (nodes.at(id).site == nodes.at(nodes.self).site) {
-      return id;
-    }
-    if (!source.has_value()) {
-      source = id;
+    if (peers_[id].answer == PeerAnswer::kPresent) {
+      const std::size_t pulls = options_.open_pulls != nullptr ? options_.open_pulls->at(id) : 0;
+      const std::size_t turn = (id + nodes.size() - options_.turn % nodes.size()) % nodes.size();
+      sources.emplace_back(nodes.at(id).site != nodes.at(nodes.self).site, pulls, turn, id);
     }
   }
-  return source;
+  if (sources.empty()) {
+    return std::nullopt;
+  }
+  std::sort(sources.begin(), sources.end());
+  return std::get<3>(sources[options_.skip % sources.size()]);
 }
 
 bool FetchPlan::any(PeerAnswer answer) const {

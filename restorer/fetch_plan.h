@@ -1,8 +1,10 @@
 // Decides where one wanted file comes from, and what may be said when it comes from nowhere
 // (DESIGN section 6). Pure: events and `now` in, actions out.
 //
-// Every connected peer is asked (Stat); the first that has the file is pulled from: the file is
-// brought into the local archive and verified there. "Absent" is said only when it is proven
+// Every connected peer is asked (Stat); of those that have the file one is pulled from: one of this
+// site before others, then the one with the fewest pulls, then in turn. The file is brought into
+// the local archive and verified there. When the local archive cannot take it, no other peer helps,
+// and the verdict says so. "Absent" is said only when it is proven
 // (G5, topology/quorum.h absence_proven): a node's word counts as evidence when its archive was
 // made complete once; the only node of a list needs nobody to make it complete. Who has once said
 // that it holds a copy, good or bad, stands against any proof. "Expired" (below that archive's
@@ -46,8 +48,13 @@ struct PullAnswered {  // ok: durable in the local archive. kCorrupt: that copy 
   NodeId peer;
   Result<void> result;
 };
+struct StoreFailed {  // the local archive could not take what the peer sent
+  NodeId peer;
+  Error error;
+};
 struct FetchTick {};
-using FetchEvent = std::variant<PeerArrived, PeerVanished, StatAnswered, PullAnswered, FetchTick>;
+using FetchEvent =
+    std::variant<PeerArrived, PeerVanished, StatAnswered, PullAnswered, StoreFailed, FetchTick>;
 
 // Actions
 struct AskPeer {
@@ -73,6 +80,11 @@ class FetchPlan {
     LocalCopy local = LocalCopy::kAbsent;
     bool self_evidence = false;  // this node's own archive was made complete once
     Duration wait{};             // for peers that are silent; 0: only for those connected now
+    Duration settle{};           // how long the others may say that they have it, too
+    // By NodeId, kept up to date by the host; borrowed. Null: all alike.
+    const std::vector<std::size_t>* open_pulls = nullptr;
+    std::uint64_t turn = 0;  // spreads files over equal peers
+    std::size_t skip = 0;    // so many of the best sources are passed over, for a further try
   };
 
   FetchPlan(Options options, TimePoint now);
@@ -117,6 +129,7 @@ class FetchPlan {
 
   const Options options_;
   const TimePoint deadline_;
+  const TimePoint settled_at_;
   std::vector<Peer> peers_;      // by NodeId; this node's own entry is not used
   bool corrupt_copies_ = false;  // here or there
   bool ended_ = false;

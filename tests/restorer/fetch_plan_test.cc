@@ -21,6 +21,10 @@ struct Setting {
   FetchPlan::LocalCopy local = FetchPlan::LocalCopy::kAbsent;
   bool self_evidence = true;
   milliseconds wait{0};
+  milliseconds settle{0};
+  std::vector<std::size_t> open_pulls;
+  std::uint64_t turn = 0;
+  std::size_t skip = 0;
 
   FetchPlan plan() const {
     return FetchPlan({.nodes = &nodes,
@@ -28,7 +32,11 @@ struct Setting {
                       .on_quorum_loss = on_quorum_loss,
                       .local = local,
                       .self_evidence = self_evidence,
-                      .wait = wait},
+                      .wait = wait,
+                      .settle = settle,
+                      .open_pulls = open_pulls.empty() ? nullptr : &open_pulls,
+                      .turn = turn,
+                      .skip = skip},
                      kStart);
   }
 
@@ -55,7 +63,8 @@ std::string verdict_word(FetchVerdict verdict) {
   const std::map<FetchVerdict, std::string> words{{FetchVerdict::kFound, "found"},
                                                   {FetchVerdict::kAbsent, "absent"},
                                                   {FetchVerdict::kUnknown, "unknown"},
-                                                  {FetchVerdict::kCorrupt, "corrupt"}};
+                                                  {FetchVerdict::kCorrupt, "corrupt"},
+                                                  {FetchVerdict::kNoRoom, "no-room"}};
   return words.at(verdict);
 }
 
@@ -108,7 +117,8 @@ class Drive {
         {"unable", StatAnswered{peer, Error{Errc::kIo, "read: Input/output error", ""}}},
         {"pulled", PullAnswered{peer, {}}},
         {"rotten", PullAnswered{peer, Error{Errc::kCorrupt, "wrong hash", ""}}},
-        {"refused", PullAnswered{peer, Error{Errc::kNoSpace, "the disk is full", ""}}}};
+        {"refused", PullAnswered{peer, Error{Errc::kRetry, "the disk is too slow", ""}}},
+        {"full", StoreFailed{peer, Error{Errc::kNoSpace, "the disk is full", "make room"}}}};
     return events.at(words.at(1));
   }
 
@@ -196,7 +206,56 @@ TEST(FetchPlan, H28NamesEveryCorruptCopy) {
 
 TEST(FetchPlan, SaysWhyAPromisedCopyCouldNotBeHad) {
   const FetchEnded end = end_of(three_nodes(), "c up, c has, c refused");
-  EXPECT_NE(end.message.find("c has it, but: the disk is full"), std::string::npos) << end.message;
+  EXPECT_NE(end.message.find("c has it, but: the disk is too slow"), std::string::npos)
+      << end.message;
+}
+
+TEST(FetchPlan, ADiskThatIsFullHereIsNoReasonToTryAnotherPeer) {
+  const FetchEnded end = end_of(three_nodes(), "b up, c up, b has, c has, b full");
+  EXPECT_EQ(end.verdict, FetchVerdict::kNoRoom);
+  EXPECT_EQ(end.message, "b has it, but this node's archive cannot take it: the disk is full");
+  EXPECT_EQ(end.hint, "make room");
+}
+
+std::string source_of(const Setting& setting, const std::string& events) {
+  Drive drive(setting);
+  drive.play(events);
+  const std::string actions = drive.actions();
+  const std::size_t pull = actions.find("pull ");
+  return pull == std::string::npos ? "none" : actions.substr(pull + 5, 1);
+}
+
+TEST(FetchPlan, SpreadsFilesOverThePeersThatHaveThem) {
+  Setting setting = three_nodes();
+  setting.settle = milliseconds(100);
+  const std::string all = "b up, c up, b has, c has";
+  EXPECT_EQ(source_of(setting, all), "b");
+  setting.turn = 2;
+  EXPECT_EQ(source_of(setting, all), "c");
+  setting.open_pulls = {0, 0, 1};
+  EXPECT_EQ(source_of(setting, all), "b") << "the one with less to do, before the turn";
+  setting.skip = 1;
+  EXPECT_EQ(source_of(setting, all), "c") << "the next best";
+  setting.skip = 2;
+  EXPECT_EQ(source_of(setting, all), "b");
+}
+
+TEST(FetchPlan, StaysOnItsSiteHoweverBusyThatIs) {
+  Setting setting = three_nodes();
+  setting.nodes = make_nodes("a/east b/east c/west");
+  setting.open_pulls = {0, 3, 0};
+  setting.settle = milliseconds(100);
+  EXPECT_EQ(source_of(setting, "b up, c up, c has, b has"), "b");
+}
+
+TEST(FetchPlan, WaitsALittleForOtherSourcesWhenNobodyWaitsForTheFile) {
+  Setting setting = three_nodes();
+  EXPECT_EQ(source_of(setting, "b up, c up, c has"), "c") << "a client does";
+  setting.settle = milliseconds(100);
+  EXPECT_EQ(source_of(setting, "b up, c up, c has"), "none");
+  EXPECT_EQ(source_of(setting, "b up, c up, c has, at 99"), "none");
+  EXPECT_EQ(source_of(setting, "b up, c up, c has, at 100"), "c");
+  EXPECT_EQ(source_of(setting, "b up, c up, c has, b lacks"), "c") << "all have answered";
 }
 
 TEST(FetchPlan, AsksForATickOnlyWhileTimeMatters) {
