@@ -10,6 +10,8 @@ constexpr std::chrono::seconds kGreetingTime{10};
 constexpr std::size_t kStatusPieceBytes = 128 * 1024;
 // A client asks one thing at a time; each question costs requests to peers and disk jobs.
 constexpr std::size_t kOpenQuestionsMax = 16;
+// What a client may lag behind the peer whose file is passed on to it. It writes to a disk.
+constexpr std::size_t kRelayedBytesMax = std::size_t{64} << 20;
 
 }  // namespace
 
@@ -125,6 +127,10 @@ void ClientSession::on_message(const Message& message) {
     on(*fetch);
   } else if (const auto* query = std::get_if<StatusQuery>(&message)) {
     on(*query);
+  } else if (const auto* hint = std::get_if<Restored>(&message)) {
+    on(*hint);
+  } else if (const auto* get = std::get_if<Get>(&message)) {
+    on(*get);
   } else {
     fail(Error{Errc::kProtocol, "a message that a client may not send", ""});
   }
@@ -136,7 +142,8 @@ void ClientSession::on(const Hello& hello) {
     return;
   }
   greeted_ = true;
-  send(mine_);
+  // Not written yet: a client that only leaves a hint has gone by now, and its hint still counts.
+  stream_.send(mine_);
 }
 
 void ClientSession::on(const Put& put) {
@@ -216,6 +223,41 @@ void ClientSession::on(const StatusQuery& query) {
                                  Bytes(piece.begin(), piece.end())});
     }
   });
+}
+
+void ClientSession::on(const Restored& hint) {
+  services_.fetches.restored(hint.name, hint.segment_bytes);
+}
+
+void ClientSession::on(const Get& get) {
+  if (!take_question()) {
+    return;
+  }
+  services_.fetches.relay(get.name, relays_++,
+                          [weak = weak_from_this(), id = get.id](const Message& message) {
+                            const auto session = weak.lock();
+                            if (!session || session->ended_ || session->failed_) {
+                              return;
+                            }
+                            Message answer = message;
+                            bool last = true;
+                            if (auto* begin = std::get_if<GetBegin>(&answer)) {
+                              begin->id = id;
+                              last = false;
+                            } else if (auto* data = std::get_if<Data>(&answer)) {
+                              data->id = id;
+                              last = false;
+                            } else if (auto* end = std::get_if<GetEnd>(&answer)) {
+                              end->id = id;
+                            } else if (auto* done = std::get_if<Done>(&answer)) {
+                              done->id = id;
+                            }
+                            session->open_questions_ -= last ? 1 : 0;
+                            session->send(answer);
+                            if (session->stream_.output_bytes() > kRelayedBytesMax) {
+                              session->end();
+                            }
+                          });
 }
 
 void ClientSession::send(const Message& message) {

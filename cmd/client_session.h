@@ -48,6 +48,8 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   void on(const PutEnd& end);
   void on(const Fetch& fetch);
   void on(const StatusQuery& query);
+  void on(const Restored& hint);
+  void on(const Get& get);
   void send(const Message& message);
   void fail(const Error& error);
   void update_interest();
@@ -65,6 +67,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   bool ended_ = false;
   std::map<std::uint64_t, PushId> pushes_;  // by the client's id
   std::size_t open_questions_ = 0;          // fetches and status queries without an answer
+  std::size_t relays_ = 0;                  // Gets so far: each further one tries another peer
 };
 
 }  // namespace pgwalship

@@ -47,6 +47,7 @@ struct Config {
   };
   struct Restore {
     std::chrono::milliseconds fetch_timeout{60'000};
+    int prefetch = 8;  // segments ahead of a recovery
   };
   struct Daemon {
     std::string socket = "/run/pgwalship/pgwalship.sock";

@@ -195,6 +195,8 @@ constexpr Limits<milliseconds> kConnectTimeoutLimits{100ms, 60s};
 // A peer is lost after three unanswered, and must be known to be lost within 10 s.
 constexpr Limits<milliseconds> kKeepaliveLimits{100ms, 3s};
 constexpr Limits<milliseconds> kFetchTimeoutLimits{0ms, 60min};
+// More than that no recovery outruns: 64 segments are 1 GiB of WAL.
+constexpr Limits<int> kPrefetchLimits{0, 64};
 
 // A setter for one member of one section, from the function that reads such a value.
 template <auto section, auto member, auto read, auto&... more>
@@ -250,6 +252,7 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     {"ssh", "keepalive", set<kSsh, &Ssh::keepalive, set_duration, kKeepaliveLimits>},
     {"restore", "fetch-timeout",
      set<kRestore, &Restore::fetch_timeout, set_duration, kFetchTimeoutLimits>},
+    {"restore", "prefetch", set<kRestore, &Restore::prefetch, set_number, kPrefetchLimits>},
     {"daemon", "socket", set<kDaemon, &Daemon::socket, set_socket>},
     {"daemon", "log-level",
      set<kDaemon, &Daemon::log_level, set_word<LogLevel, 4>, kLogLevelWords>},
@@ -258,10 +261,9 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
 });
 
 // Designed, and not built yet. An empty name stands for the whole section.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kLaterKeys = {
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kLaterKeys = {
     {{"archive", "compression-threads"},
      {"postgres", "look-ahead"},
-     {"restore", "prefetch"},
      {"daemon", "metrics-listen"},
      {"retention", ""}}};
 

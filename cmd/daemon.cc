@@ -16,7 +16,9 @@
 
 #include <csignal>
 #include <random>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <tuple>
 #include <unistd.h>
 
 namespace pgwalship {
@@ -29,6 +31,7 @@ constexpr std::size_t kJobsMax = 4096;
 constexpr std::size_t kClientsMax = 256;
 // How often a new archive is asked whose it has become.
 constexpr std::chrono::seconds kIdentityInterval{1};
+constexpr int kQuietNice = 10;
 // Longer than a push that is nearly done, shorter than any service manager waits.
 constexpr std::chrono::seconds kDrainTime{10};
 
@@ -118,8 +121,9 @@ struct Daemon::Parts {
         store(file_system, {c.archive.directory, c.archive.minimum_free_bytes, seed_from_system()}),
         links(*loop),
         pushes(push_options(c, nodes), {*loop, *disk, *scans, links, file_system, store, l}),
-        fetches({nodes, c.quorum, c.cluster.on_quorum_loss},
-                {*loop, *disk, *scans, links, store, l}),
+        fetches({nodes, c.quorum, c.cluster.on_quorum_loss,
+                 static_cast<std::size_t>(c.restore.prefetch)},
+                {*loop, *disk, *scans, *quiet, links, store, l}),
         services{*loop, pushes, fetches,
                  [this](const std::function<void(std::string)>& handler) { status(handler); }} {}
 
@@ -127,6 +131,7 @@ struct Daemon::Parts {
   ~Parts() {
     disk.reset();
     scans.reset();
+    quiet.reset();
   }
 
   Result<void> connect();
@@ -153,6 +158,8 @@ struct Daemon::Parts {
   LinkSet links;
   std::unique_ptr<Worker> disk = std::make_unique<Worker>(kJobsMax);
   std::unique_ptr<Worker> scans = std::make_unique<Worker>(kJobsMax);
+  // For what nobody waits for: what is fetched ahead, repairs.
+  std::unique_ptr<Worker> quiet = std::make_unique<Worker>(kJobsMax);
   PushService pushes;
   FetchService fetches;
   ClientSession::Services services;
@@ -198,6 +205,12 @@ Result<void> Daemon::Parts::connect() {
   TRY(loop->watch(disk->event_fd(), Interest::kRead, [this](EventLoop::Ready) { disk->drain(); }));
   TRY(loop->watch(scans->event_fd(), Interest::kRead,
                   [this](EventLoop::Ready) { scans->drain(); }));
+  TRY(loop->watch(quiet->event_fd(), Interest::kRead,
+                  [this](EventLoop::Ready) { quiet->drain(); }));
+  std::ignore = quiet->post([]() -> Worker::Completion {
+    std::ignore = setpriority(PRIO_PROCESS, 0, kQuietNice);  // of this thread alone, on Linux
+    return [] {};
+  });
   Random random(seed_from_system());
   for (NodeId id = 0; id < nodes.size(); ++id) {
     if (id != nodes.self) {

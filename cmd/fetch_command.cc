@@ -11,11 +11,15 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <tuple>
 
 namespace pgwalship {
 namespace {
 
-constexpr std::uint64_t kFetchId = 1;                     // the only request of the connection
+constexpr std::uint64_t kFetchId = 1;  // the only request of the connection
+constexpr std::uint64_t kRelayId = 2;  // and those after it
+constexpr std::chrono::milliseconds kSignalsLook{100};
 constexpr std::chrono::milliseconds kStartLimit{10'000};  // until the configuration is read
 constexpr std::chrono::milliseconds kPauseMin{200};
 constexpr std::chrono::milliseconds kPauseMax{2'000};
@@ -65,6 +69,9 @@ class Fetch {
     const PlacementResult local = place();
     switch (local.outcome) {
       case Outcome::kPlaced:
+        if (const auto hint = restored(local)) {
+          leave_hint(config_.daemon.socket, client_hello(config_), *hint);
+        }
         return {};
       case Outcome::kFailed:
         return unknown(local.error);
@@ -122,7 +129,16 @@ class Fetch {
     if (!answer.ok()) {
       return unknown(not_from_here(local, answer.error()));
     }
-    return judge(local, std::move(answer).value());
+    return judge(*daemon.value(), local, std::move(answer).value());
+  }
+
+  // What the daemon may be told so that it brings the next segments; nothing where it would not.
+  std::optional<Restored> restored(const PlacementResult& placed) const {
+    if (config_.restore.prefetch == 0 || config_.nodes.size() <= 1 ||
+        placement_.name.kind() != WalKind::kSegment) {
+      return std::nullopt;
+    }
+    return Restored{placement_.name, static_cast<std::uint32_t>(placed.raw_bytes)};
   }
 
   Result<FetchResult> request(DaemonClient& daemon) {
@@ -141,11 +157,11 @@ class Fetch {
     }
   }
 
-  Finding judge(const PlacementResult& local, FetchResult answer) {
+  Finding judge(DaemonClient& daemon, const PlacementResult& local, FetchResult answer) {
     Error said{Errc::kNotFound, std::move(answer.message), std::move(answer.hint)};
     switch (answer.verdict) {
       case FetchVerdict::kFound:
-        return place_what_came();
+        return place_what_came(daemon);
       case FetchVerdict::kAbsent:
         // The daemon may have looked after a bad copy was moved away: that copy existed.
         if (local.outcome == Outcome::kCorrupt) {
@@ -161,15 +177,18 @@ class Fetch {
       case FetchVerdict::kCorrupt:
         return {FetchVerdict::kCorrupt, std::move(said)};
       case FetchVerdict::kNoRoom:
-        return unknown(not_from_here(local, said));
+        return place_as_it_comes(daemon, local, said);
     }
     return unknown(said);
   }
 
-  Finding place_what_came() {
+  Finding place_what_came(DaemonClient& daemon) {
     const PlacementResult placed = place();
     switch (placed.outcome) {
       case Outcome::kPlaced:
+        if (const auto hint = restored(placed)) {
+          std::ignore = daemon.send(*hint, clock_.now());  // it is only a hint
+        }
         return {};
       case Outcome::kCorrupt:
         return {FetchVerdict::kCorrupt, placed.error};
@@ -179,6 +198,54 @@ class Fetch {
         break;
     }
     return unknown(placed.error);
+  }
+
+  // The local archive has no room: what a peer has is placed without it.
+  Finding place_as_it_comes(DaemonClient& daemon, const PlacementResult& local, Error said) {
+    bool corrupt = false;
+    for (std::size_t attempt = 0; attempt + 1 < config_.nodes.size(); ++attempt) {
+      StreamedPlacement streamed(file_system_, clock_, placement_);
+      const Result<void> whole = receive_copy(daemon, kRelayId + attempt, streamed);
+      if (!whole.ok()) {
+        said.message += "; and from there: " + whole.error().message;
+        break;
+      }
+      const PlacementResult placed = streamed.finish();
+      if (placed.outcome == Outcome::kPlaced) {
+        return {};
+      }
+      said.message += "; that copy: " + placed.error.message;
+      corrupt = placed.outcome == Outcome::kCorrupt;
+      if (!corrupt) {
+        break;
+      }
+    }
+    return {corrupt ? FetchVerdict::kCorrupt : FetchVerdict::kUnknown, not_from_here(local, said)};
+  }
+
+  Result<void> receive_copy(DaemonClient& daemon, std::uint64_t id, StreamedPlacement& streamed) {
+    TRY(daemon.send(Get{id, placement_.name}, deadline_));
+    for (;;) {
+      // In short steps, because signals are held back while the temporary file exists.
+      const Result<Message> message =
+          daemon.receive(std::min<TimePoint>(deadline_, clock_.now() + kSignalsLook));
+      TRY(streamed.check_signals());
+      if (!message.ok()) {
+        if (message.error().code == Errc::kTimeout && clock_.now() < deadline_) {
+          continue;
+        }
+        return message.error();
+      }
+      if (const auto* begin = std::get_if<GetBegin>(&message.value()); begin && begin->id == id) {
+        TRY(streamed.begin());
+      } else if (const auto* data = std::get_if<Data>(&message.value()); data && data->id == id) {
+        TRY(streamed.append(data->bytes));
+      } else if (const auto* end = std::get_if<GetEnd>(&message.value()); end && end->id == id) {
+        return {};
+      } else if (const auto* done = std::get_if<Done>(&message.value()); done && done->id == id) {
+        return done->error ? *done->error : Error{Errc::kProtocol, "no file came", ""};
+      }
+    }
   }
 
   static Error not_from_here(const PlacementResult& local, const Error& elsewhere) {

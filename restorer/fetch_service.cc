@@ -4,6 +4,12 @@ namespace pgwalship {
 
 namespace {
 
+// A file that nobody waits for may wait until all peers have said whether they have it.
+constexpr std::chrono::milliseconds kSettleTime{100};
+// A client does not wait for a file on its way when nothing of it came for so long: another peer
+// may be quicker.
+constexpr std::chrono::seconds kStuckAfter{1};
+
 Error queue_full() {
   return Error{Errc::kRetry, "the disk is too slow, its queue is full",
                "see iostat for the file system of [archive] directory"};
@@ -26,20 +32,78 @@ FetchPlan::LocalCopy local_copy(const ArchiveStore& store, const WalName& name,
 }  // namespace
 
 FetchService::FetchService(Options options, Machine machine)
-    : options_(std::move(options)), machine_(machine) {
+    : options_(std::move(options)),
+      machine_(machine),
+      open_pulls_(options_.nodes.size()),
+      prefetch_(options_.nodes.size() > 1 ? options_.prefetch : 0) {
   machine_.links.observe(*this);
 }
 
 FetchService::~FetchService() = default;
 
 void FetchService::fetch(const WalName& name, Duration wait, AnswerHandler on_answer) {
+  for (auto& [id, fetching] : fetches_) {
+    if (fetching.purpose == Purpose::kAhead && fetching.name == name &&
+        !is_stuck(fetching, machine_.loop.now())) {
+      fetching.waiters.push_back({wait, std::move(on_answer)});
+      return;
+    }
+  }
+  begin(name, Purpose::kWanted, wait, std::move(on_answer));
+}
+
+void FetchService::repair(const WalName& name, AnswerHandler on_answer) {
+  begin(name, Purpose::kRepair, Duration::zero(), std::move(on_answer));
+}
+
+void FetchService::relay(const WalName& name, std::size_t skip, RelayHandler on_message) {
   const FetchId id = next_fetch_++;
-  fetches_.emplace(id, Fetching{name, nullptr, std::move(on_answer), {}});
+  auto on_answer = [on_message](const FetchEnded& ended) {
+    if (ended.verdict != FetchVerdict::kFound) {
+      on_message(Done{0, {}, Error{Errc::kRetry, ended.message, ended.hint}, {}});
+    }
+  };
+  fetches_.emplace(id, Fetching{name,
+                                Purpose::kRelay,
+                                nullptr,
+                                std::move(on_answer),
+                                {},
+                                {},
+                                std::move(on_message),
+                                skip,
+                                machine_.loop.now()});
+  start(id, Duration::zero(), FetchPlan::LocalCopy::kAbsent, false);
+}
+
+void FetchService::restored(const WalName& name, std::uint32_t segment_bytes) {
+  begin_ahead(prefetch_.restored(name, segment_bytes, machine_.loop.now()));
+}
+
+void FetchService::begin_ahead(const std::vector<WalName>& names) {
+  for (const WalName& name : names) {
+    begin(name, Purpose::kAhead, Duration::zero(), [this, name](const FetchEnded& ended) {
+      const bool found = ended.verdict == FetchVerdict::kFound;
+      files_ahead_ += found && !ended.message.empty() ? 1 : 0;
+      const auto outcome = found                                    ? Prefetch::Outcome::kHere
+                           : ended.verdict == FetchVerdict::kAbsent ? Prefetch::Outcome::kAbsent
+                                                                    : Prefetch::Outcome::kFailed;
+      begin_ahead(prefetch_.ended(name, outcome, machine_.loop.now()));
+    });
+  }
+}
+
+void FetchService::begin(const WalName& name, Purpose purpose, Duration wait,
+                         AnswerHandler on_answer) {
+  const FetchId id = next_fetch_++;
+  fetches_.emplace(
+      id,
+      Fetching{
+          name, purpose, nullptr, std::move(on_answer), {}, {}, nullptr, 0, machine_.loop.now()});
   const bool alone = options_.nodes.size() < 2;
-  const bool posted = machine_.scans.post([this, id, name, wait, alone]() -> Worker::Completion {
+  auto job = [this, id, name, purpose, wait, alone]() -> Worker::Completion {
     // In this order: an archive that became complete after the look did not give that look weight.
     const bool self_evidence = alone || machine_.store.reconciled();
-    const Result<FileFacts> facts = machine_.store.verify(name);
+    const Result<FileFacts> facts = look(name, purpose);
     const FetchPlan::LocalCopy local = local_copy(machine_.store, name, facts);
     return [this, id, facts, local, wait, self_evidence] {
       if (facts.ok()) {
@@ -48,19 +112,52 @@ void FetchService::fetch(const WalName& name, Duration wait, AnswerHandler on_an
       }
       start(id, wait, local, self_evidence);
     };
-  });
-  if (!posted) {
+  };
+  if (!reader(purpose).post(std::move(job))) {
     act(id, FetchEnded{FetchVerdict::kUnknown, queue_full().message, queue_full().hint});
+  }
+}
+
+// What is here needs no reading ahead: whoever asks for it verifies it.
+Result<FileFacts> FetchService::look(const WalName& name, Purpose purpose) const {
+  if (purpose != Purpose::kAhead) {
+    return machine_.store.verify(name);
+  }
+  TRY_ASSIGN(const ArchiveFile present, machine_.store.open(name));
+  return present.facts.value_or(FileFacts{});
+}
+
+Worker& FetchService::reader(Purpose purpose) {
+  return purpose == Purpose::kWanted ? machine_.scans : machine_.quiet;
+}
+
+Worker& FetchService::storer(Purpose purpose) {
+  return purpose == Purpose::kWanted ? machine_.disk : machine_.quiet;
+}
+
+bool FetchService::is_stuck(const Fetching& fetching, TimePoint now) const {
+  return now - fetching.moved_at >= kStuckAfter;
+}
+
+// Clients that wait for what does not come ahead after all are served as if it had never been
+// tried.
+void FetchService::release_waiters(FetchId id) {
+  const WalName name = fetches_.at(id).name;
+  for (Waiter& waiter : std::exchange(fetches_.at(id).waiters, {})) {
+    begin(name, Purpose::kWanted, waiter.wait, std::move(waiter.on_answer));
   }
 }
 
 void FetchService::start(FetchId id, Duration wait, FetchPlan::LocalCopy local,
                          bool self_evidence) {
   Fetching& fetching = fetches_.at(id);
-  fetching.plan = std::make_unique<FetchPlan>(
-      FetchPlan::Options{&options_.nodes, &options_.quorum, options_.on_quorum_loss, local,
-                         self_evidence, wait},
-      machine_.loop.now());
+  FetchPlan::Options plan{&options_.nodes, &options_.quorum, options_.on_quorum_loss,
+                          local,           self_evidence,    wait};
+  plan.settle = fetching.purpose == Purpose::kWanted ? Duration::zero() : Duration(kSettleTime);
+  plan.open_pulls = &open_pulls_;
+  plan.skip = fetching.skip;
+  plan.turn = fetching.name.kind() == WalKind::kHistory ? 0 : fetching.name.seg();
+  fetching.plan = std::make_unique<FetchPlan>(plan, machine_.loop.now());
   for (NodeId peer = 0; peer < options_.nodes.size(); ++peer) {
     if (machine_.links.is_up(peer) && fetches_.contains(id)) {
       feed(id, PeerArrived{peer, machine_.links.hello(peer)->reconciled});
@@ -86,7 +183,7 @@ void FetchService::on_up(NodeId peer, const Hello& theirs) {
 void FetchService::on_down(NodeId peer, const Error&) {
   std::vector<FetchId> ids;
   for (auto& [id, fetching] : fetches_) {
-    fetching.pulls.erase(peer);
+    drop_pull(fetching, peer);
     if (fetching.plan) {
       ids.push_back(id);
     }
@@ -97,6 +194,15 @@ void FetchService::on_down(NodeId peer, const Error&) {
 }
 
 TimePoint FetchService::tick(TimePoint now) {
+  std::vector<FetchId> stuck;
+  for (const auto& [id, fetching] : fetches_) {
+    if (!fetching.waiters.empty() && is_stuck(fetching, now)) {
+      stuck.push_back(id);
+    }
+  }
+  for (const FetchId id : stuck) {
+    release_waiters(id);
+  }
   std::vector<FetchId> due;
   for (const auto& [id, fetching] : fetches_) {
     if (fetching.plan && fetching.plan->next_wakeup() <= now) {
@@ -110,6 +216,9 @@ TimePoint FetchService::tick(TimePoint now) {
   for (const auto& [id, fetching] : fetches_) {
     if (fetching.plan) {
       next = std::min(next, fetching.plan->next_wakeup());
+    }
+    if (!fetching.waiters.empty()) {
+      next = std::min<TimePoint>(next, fetching.moved_at + kStuckAfter);
     }
   }
   return next;
@@ -146,51 +255,87 @@ void FetchService::act(FetchId id, const AskPeer& action) {
 void FetchService::act(FetchId id, const PullFrom& action) {
   Fetching& fetching = fetches_.at(id);
   const WalName name = fetching.name;
+  const Purpose purpose = fetching.purpose;
   auto pull = std::make_shared<Pull>();
   pull->peer = action.peer;
+  pull->purpose = purpose;
   fetching.pulls[action.peer] = pull;
-  const bool posted = machine_.disk.post([this, id, pull, name]() -> Worker::Completion {
-    auto staged = machine_.store.stage(name, ArchiveStore::Reserve::kUse);
+  ++open_pulls_[action.peer];
+  if (purpose == Purpose::kRelay) {
+    machine_.links.request(
+        action.peer,
+        [&](std::uint64_t request) -> Message {
+          return Get{request, name};
+        },
+        [this, id, pull](const Message& message) { pass_on(id, pull, message); });
+    return;
+  }
+  const auto reserve =
+      purpose == Purpose::kWanted ? ArchiveStore::Reserve::kUse : ArchiveStore::Reserve::kKeep;
+  const bool posted = storer(purpose).post([this, id, pull, name, reserve]() -> Worker::Completion {
+    auto staged = machine_.store.stage(name, reserve);
     if (!staged.ok()) {
-      return [this, id, pull, error = staged.error()] { end_pull(id, pull, error); };
+      return [this, id, pull, error = staged.error()] { fail_store(id, pull, error); };
     }
     pull->staged = std::move(staged).value();
     return [] {};
   });
   if (!posted) {
-    end_pull(id, pull, queue_full());
+    end_pull(id, pull, PullAnswered{pull->peer, queue_full()});
     return;
   }
+  const Urgency urgency = purpose == Purpose::kWanted ? Urgency::kWanted : Urgency::kAhead;
   machine_.links.request(
       action.peer,
       [&](std::uint64_t request) -> Message {
-        return Get{request, name};
+        return Get{request, name, urgency};
       },
       [this, id, pull](const Message& message) { on_piece(id, pull, message); });
 }
 
-void FetchService::on_piece(FetchId id, const PullRef& pull, const Message& message) {
-  if (pull->failed) {
+void FetchService::pass_on(FetchId id, const PullRef& pull, const Message& message) {
+  const auto fetching = fetches_.find(id);
+  if (pull->failed || fetching == fetches_.end()) {
     return;
   }
   if (const auto* done = std::get_if<Done>(&message)) {
-    end_pull(id, pull, done->error ? *done->error : Error{Errc::kProtocol, "no file came", ""});
+    end_pull(id, pull,
+             PullAnswered{pull->peer,
+                          done->error ? *done->error : Error{Errc::kProtocol, "no file came", ""}});
+    return;
+  }
+  fetching->second.on_message(message);
+  if (std::holds_alternative<GetEnd>(message)) {
+    end_pull(id, pull, PullAnswered{pull->peer, {}});
+  }
+}
+
+void FetchService::on_piece(FetchId id, const PullRef& pull, const Message& message) {
+  const auto fetching = fetches_.find(id);
+  if (pull->failed || fetching == fetches_.end()) {
+    return;
+  }
+  fetching->second.moved_at = machine_.loop.now();
+  if (const auto* done = std::get_if<Done>(&message)) {
+    end_pull(id, pull,
+             PullAnswered{pull->peer,
+                          done->error ? *done->error : Error{Errc::kProtocol, "no file came", ""}});
   } else if (const auto* end = std::get_if<GetEnd>(&message)) {
     finish_pull(id, pull, end->file_crc32);
   } else if (const auto* data = std::get_if<Data>(&message)) {
     pull->received_bytes += data->bytes.size();
     auto piece = std::make_shared<Bytes>(data->bytes);
-    const bool posted = machine_.disk.post([this, id, pull, piece]() -> Worker::Completion {
+    const bool posted = storer(pull->purpose).post([this, id, pull, piece]() -> Worker::Completion {
       if (pull->staged) {
         if (const Result<void> appended = pull->staged->append(*piece); !appended.ok()) {
           pull->staged.reset();
-          return [this, id, pull, appended] { end_pull(id, pull, appended); };
+          return [this, id, pull, appended] { fail_store(id, pull, appended.error()); };
         }
       }
       return [] {};
     });
     if (!posted) {
-      end_pull(id, pull, queue_full());
+      end_pull(id, pull, PullAnswered{pull->peer, queue_full()});
     }
   }
 }
@@ -199,21 +344,37 @@ void FetchService::finish_pull(FetchId id, const PullRef& pull, std::uint32_t fi
   // The checksum only says that it came over as it lies there.
   const ArchiveStore::Expected expected{pull->received_bytes, file_crc32,
                                         ArchiveStore::Content::kVerify};
-  const bool posted = machine_.disk.post([this, id, pull, expected]() -> Worker::Completion {
-    if (!pull->staged) {
-      return [] {};  // its failure is on the way
-    }
-    const Result<PutOutcome> outcome = machine_.store.commit(*pull->staged, expected);
-    const Result<void> result = outcome.ok() ? Result<void>() : Result<void>(outcome.error());
-    pull->staged.reset();
-    return [this, id, pull, result] { end_pull(id, pull, result); };
-  });
+  const bool posted =
+      storer(pull->purpose).post([this, id, pull, expected]() -> Worker::Completion {
+        if (!pull->staged) {
+          return [] {};  // its failure is on the way
+        }
+        const Result<PutOutcome> outcome = machine_.store.commit(*pull->staged, expected);
+        const Result<void> result = outcome.ok() ? Result<void>() : Result<void>(outcome.error());
+        pull->staged.reset();
+        return [this, id, pull, result] {
+          if (result.ok()) {
+            end_pull(id, pull, PullAnswered{pull->peer, result});
+          } else {
+            fail_store(id, pull, result.error());
+          }
+        };
+      });
   if (!posted) {
-    end_pull(id, pull, queue_full());
+    end_pull(id, pull, PullAnswered{pull->peer, queue_full()});
   }
 }
 
-void FetchService::end_pull(FetchId id, const PullRef& pull, const Result<void>& result) {
+// Without room or with a broken disk here, every peer's file would fail alike.
+void FetchService::fail_store(FetchId id, const PullRef& pull, const Error& error) {
+  if (error.code == Errc::kNoSpace || error.code == Errc::kIo) {
+    end_pull(id, pull, StoreFailed{pull->peer, error});
+  } else {
+    end_pull(id, pull, PullAnswered{pull->peer, error});
+  }
+}
+
+void FetchService::end_pull(FetchId id, const PullRef& pull, const FetchEvent& event) {
   pull->failed = true;  // whatever still comes for it is ignored
   const auto found = fetches_.find(id);
   if (found == fetches_.end()) {
@@ -221,16 +382,30 @@ void FetchService::end_pull(FetchId id, const PullRef& pull, const Result<void>&
   }
   const auto current = found->second.pulls.find(pull->peer);
   if (current != found->second.pulls.end() && current->second == pull) {
-    found->second.pulls.erase(current);
-    feed(id, PullAnswered{pull->peer, result});
+    drop_pull(found->second, pull->peer);
+    feed(id, event);
   }
+}
+
+void FetchService::drop_pull(Fetching& fetching, NodeId peer) {
+  open_pulls_[peer] -= fetching.pulls.erase(peer);
 }
 
 void FetchService::act(FetchId id, const FetchEnded& action) {
   const auto found = fetches_.find(id);
   CHECK(found != fetches_.end());
+  while (!found->second.pulls.empty()) {
+    drop_pull(found->second, found->second.pulls.begin()->first);
+  }
+  if (action.verdict != FetchVerdict::kFound) {
+    release_waiters(id);
+  }
+  const std::vector<Waiter> waiters = std::move(found->second.waiters);
   const AnswerHandler on_answer = std::move(found->second.on_answer);
   fetches_.erase(found);
+  for (const Waiter& waiter : waiters) {
+    waiter.on_answer(action);
+  }
   on_answer(action);
 }
 

@@ -1,16 +1,22 @@
-// Carries out FetchPlans: brings a wanted file from a peer into the local archive, verified before
-// it gets its name. Loop thread; disks are touched on the workers only. Decides nothing.
+// Carries out FetchPlans: brings a file from a peer into the local archive, verified before it gets
+// its name. For whom it does that decides what it may get in the way of: a file that a client waits
+// for goes the fast way; what is read ahead of a recovery, and what replaces a bad copy, goes by
+// the `quiet` worker and behind everything on the links. Loop thread; disks are touched on the
+// workers only. Decides nothing.
 #pragma once
 
 #include "base/log.h"
 #include "base/worker.h"
 #include "restorer/fetch_plan.h"
+#include "restorer/prefetch.h"
 #include "transport/link_set.h"
 #include "wal/archive_store.h"
 
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <vector>
 
 namespace pgwalship {
 
@@ -20,12 +26,15 @@ class FetchService final : public LinkSet::Observer {
     NodeList nodes;
     Quorum quorum;
     OnQuorumLoss on_quorum_loss = OnQuorumLoss::kWait;
+    std::size_t prefetch = 0;  // segments ahead of a recovery
   };
-  // Everything is borrowed. `disk` stores, `scans` verifies.
+  // Everything is borrowed. `disk` stores, `scans` verifies, `quiet` does both for what nobody
+  // waits for.
   struct Machine {
     EventLoop& loop;
     Worker& disk;
     Worker& scans;
+    Worker& quiet;
     LinkSet& links;
     ArchiveStore& store;
     Log& log;
@@ -37,9 +46,25 @@ class FetchService final : public LinkSet::Observer {
   ~FetchService() override;
 
   // The answer comes once, from a later turn of the loop. kFound: the file is in the local archive,
-  // durable and verified.
+  // durable and verified. A file that is on its way here already is waited for, as long as it
+  // moves.
   using AnswerHandler = std::function<void(const FetchEnded&)>;
   void fetch(const WalName& name, Duration wait, AnswerHandler on_answer);
+  // Verifies the local copy, and replaces it from a peer when it is bad or absent.
+  void repair(const WalName& name, AnswerHandler on_answer);
+
+  // Passes a peer's copy on as it comes, unverified, for a client whose local archive has no room:
+  // GetBegin and Data, then GetEnd, or Done with the reason why not. GetBegin again: the copy so
+  // far broke off, another one follows. `skip` of the best sources are passed over. The ids are not
+  // the client's.
+  using RelayHandler = std::function<void(const Message&)>;
+  void relay(const WalName& name, std::size_t skip, RelayHandler on_message);
+
+  // A recovery on this node was given this segment: the next ones are fetched ahead of it.
+  void restored(const WalName& name, std::uint32_t segment_bytes);
+  bool in_recovery() const { return prefetch_.in_recovery(machine_.loop.now()); }
+  // Bytes and files that came ahead of a recovery, for status.
+  std::uint64_t files_ahead() const { return files_ahead_; }
 
   void on_up(NodeId peer, const Hello& theirs) override;
   void on_down(NodeId peer, const Error& reason) override;
@@ -49,9 +74,20 @@ class FetchService final : public LinkSet::Observer {
 
  private:
   using FetchId = std::uint64_t;
+  enum class Purpose {
+    kWanted,  // a client waits
+    kAhead,   // a recovery will probably ask for it
+    kRepair,  // the local copy may be bad
+    kRelay,   // a client waits, and takes it itself
+  };
+  struct Waiter {  // a client that waits for a file that is fetched ahead
+    Duration wait;
+    AnswerHandler on_answer;
+  };
   // A file on its way from a peer. The loop thread and the disk worker hand it to each other.
   struct Pull {
     NodeId peer = 0;
+    Purpose purpose = Purpose::kWanted;
     std::shared_ptr<StagedFile> staged;
     std::uint64_t received_bytes = 0;
     bool failed = false;
@@ -59,24 +95,42 @@ class FetchService final : public LinkSet::Observer {
   using PullRef = std::shared_ptr<Pull>;
   struct Fetching {
     WalName name;
+    Purpose purpose = Purpose::kWanted;
     std::unique_ptr<FetchPlan> plan;
     AnswerHandler on_answer;
     std::map<NodeId, PullRef> pulls;
+    std::vector<Waiter> waiters;
+    RelayHandler on_message;  // of kRelay
+    std::size_t skip = 0;
+    TimePoint moved_at{};  // when something of it came last
   };
 
+  void begin(const WalName& name, Purpose purpose, Duration wait, AnswerHandler on_answer);
+  void begin_ahead(const std::vector<WalName>& names);
+  Result<FileFacts> look(const WalName& name, Purpose purpose) const;
+  Worker& reader(Purpose purpose);
+  Worker& storer(Purpose purpose);
+  bool is_stuck(const Fetching& fetching, TimePoint now) const;
+  void release_waiters(FetchId id);
   void start(FetchId id, Duration wait, FetchPlan::LocalCopy local, bool self_evidence);
   void feed(FetchId id, const FetchEvent& event);
   void act(FetchId id, const AskPeer& action);
   void act(FetchId id, const PullFrom& action);
   void act(FetchId id, const FetchEnded& action);
+  void pass_on(FetchId id, const PullRef& pull, const Message& message);
   void on_piece(FetchId id, const PullRef& pull, const Message& message);
   void finish_pull(FetchId id, const PullRef& pull, std::uint32_t file_crc32);
-  void end_pull(FetchId id, const PullRef& pull, const Result<void>& result);
+  void fail_store(FetchId id, const PullRef& pull, const Error& error);
+  void end_pull(FetchId id, const PullRef& pull, const FetchEvent& event);
+  void drop_pull(Fetching& fetching, NodeId peer);
 
   const Options options_;
   Machine machine_;
   FetchId next_fetch_ = 1;
   std::map<FetchId, Fetching> fetches_;
+  std::vector<std::size_t> open_pulls_;  // by NodeId
+  Prefetch prefetch_;
+  std::uint64_t files_ahead_ = 0;
 };
 
 }  // namespace pgwalship

@@ -4,12 +4,22 @@
 
 #include <algorithm>
 #include <csignal>
+#include <functional>
+#include <optional>
 #include <tuple>
+#include <utility>
 
 namespace pgwalship {
 namespace {
 
 using Outcome = PlacementResult::Outcome;
+
+constexpr const char* kRawSuffix = ".pgwalship";
+constexpr const char* kCopySuffix = ".pgwalship-gz";
+
+Error ended_by_signal() {
+  return Error{Errc::kRetry, "ended by a signal", ""};
+}
 
 // Holds back the signals that end a process, from before a temporary file exists until after it is
 // gone. A signal that came meanwhile acts when this object goes.
@@ -42,8 +52,7 @@ class SignalsHeldBack {
 // The file on its way; removed unless it was moved into place.
 class Temporary {
  public:
-  static Result<Temporary> create(FileSystem& file_system, const std::string& destination) {
-    const std::string path = destination + ".pgwalship";
+  static Result<Temporary> create(FileSystem& file_system, const std::string& path) {
     Result<std::unique_ptr<File>> file = file_system.create(path);
     if (!file.ok() && file.error().code == Errc::kAlreadyExists) {
       const Result<void> removed = file_system.remove_abandoned(path);
@@ -73,6 +82,8 @@ class Temporary {
     return {};
   }
 
+  const File& file() const { return *file_; }
+
   // PostgreSQL makes what it restores durable itself.
   Result<void> move_to(const std::string& destination) {
     TRY(file_system_.rename(path_, destination));
@@ -101,10 +112,10 @@ Result<void> check_content(const WalName& name, ByteView start, std::uint64_t ra
 PlacementResult archive_failure(const Error& error) {
   switch (error.code) {
     case Errc::kNotFound:
-      return {Outcome::kMissing, error};
+      return {Outcome::kMissing, error, 0};
     case Errc::kCorrupt:
     case Errc::kInvalid:
-      return {Outcome::kCorrupt, error};
+      return {Outcome::kCorrupt, error, 0};
     case Errc::kAlreadyExists:
     case Errc::kConflict:
     case Errc::kRetry:
@@ -112,9 +123,50 @@ PlacementResult archive_failure(const Error& error) {
     case Errc::kProtocol:
     case Errc::kNoSpace:
     case Errc::kIo:
-      return {Outcome::kUnreadable, error};
+      return {Outcome::kUnreadable, error, 0};
   }
-  return {Outcome::kUnreadable, error};
+  return {Outcome::kUnreadable, error, 0};
+}
+
+// Writes what `read` hands out beside the destination, and moves it there when it is verified.
+PlacementResult write_and_move(FileSystem& file_system, const Clock& clock,
+                               const Placement& placement, const SignalsHeldBack& signals,
+                               const std::function<Result<FileFacts>(const RawSink&)>& read) {
+  Result<Temporary> temporary = Temporary::create(file_system, placement.destination + kRawSuffix);
+  if (!temporary.ok()) {
+    return {Outcome::kFailed, temporary.error(), 0};
+  }
+  Bytes start;
+  Result<void> written;
+  const auto write = [&](ByteView raw) -> Result<void> {
+    const std::size_t missing = std::min(kLongPageHeaderBytes - start.size(), raw.size());
+    start.insert(start.end(), raw.begin(), raw.begin() + static_cast<std::ptrdiff_t>(missing));
+    if (signals.came()) {
+      written = ended_by_signal();
+    } else if (clock.now() >= placement.deadline) {
+      written = Error{Errc::kTimeout, "no time was left to write it", ""};
+    } else {
+      written = temporary.value().append(raw);
+    }
+    return written;
+  };
+  const Result<FileFacts> facts = read(write);
+  if (!written.ok()) {
+    return {Outcome::kFailed, written.error(), 0};
+  }
+  if (!facts.ok()) {
+    return archive_failure(facts.error());
+  }
+  if (const auto fits = check_content(placement.name, start, facts.value().raw_bytes); !fits.ok()) {
+    return {Outcome::kCorrupt, fits.error(), 0};
+  }
+  if (signals.came()) {
+    return {Outcome::kFailed, ended_by_signal(), 0};
+  }
+  if (const auto moved = temporary.value().move_to(placement.destination); !moved.ok()) {
+    return {Outcome::kFailed, moved.error(), 0};
+  }
+  return {Outcome::kPlaced, {}, facts.value().raw_bytes};
 }
 
 }  // namespace
@@ -126,41 +178,58 @@ PlacementResult place_from_archive(FileSystem& file_system, const ArchiveStore& 
     return archive_failure(there.error());
   }
   const SignalsHeldBack signals;
-  Result<Temporary> temporary = Temporary::create(file_system, placement.destination);
-  if (!temporary.ok()) {
-    return {Outcome::kFailed, temporary.error()};
-  }
-  Bytes start;
-  Result<void> written;
-  const auto write = [&](ByteView raw) -> Result<void> {
-    const std::size_t missing = std::min(kLongPageHeaderBytes - start.size(), raw.size());
-    start.insert(start.end(), raw.begin(), raw.begin() + static_cast<std::ptrdiff_t>(missing));
-    if (signals.came()) {
-      written = Error{Errc::kRetry, "ended by a signal", ""};
-    } else if (clock.now() >= placement.deadline) {
-      written = Error{Errc::kTimeout, "no time was left to write it", ""};
-    } else {
-      written = temporary.value().append(raw);
-    }
-    return written;
-  };
-  const Result<FileFacts> facts = store.read_raw(placement.name, write);
-  if (!written.ok()) {
-    return {Outcome::kFailed, written.error()};
-  }
-  if (!facts.ok()) {
-    return archive_failure(facts.error());
-  }
-  if (const auto fits = check_content(placement.name, start, facts.value().raw_bytes); !fits.ok()) {
-    return {Outcome::kCorrupt, fits.error()};
-  }
-  if (signals.came()) {
-    return {Outcome::kFailed, Error{Errc::kRetry, "ended by a signal", ""}};
-  }
-  if (const auto moved = temporary.value().move_to(placement.destination); !moved.ok()) {
-    return {Outcome::kFailed, moved.error()};
-  }
+  return write_and_move(file_system, clock, placement, signals,
+                        [&](const RawSink& sink) { return store.read_raw(placement.name, sink); });
+}
+
+struct StreamedPlacement::State {
+  State(FileSystem& fs, const Clock& clk, Placement where)
+      : file_system(fs), clock(clk), placement(std::move(where)) {}
+
+  const SignalsHeldBack signals;
+  FileSystem& file_system;
+  const Clock& clock;
+  const Placement placement;
+  std::optional<Temporary> copy;
+};
+
+StreamedPlacement::StreamedPlacement(FileSystem& file_system, const Clock& clock,
+                                     Placement placement)
+    : state_(std::make_unique<State>(file_system, clock, std::move(placement))) {}
+
+StreamedPlacement::~StreamedPlacement() = default;
+
+Result<void> StreamedPlacement::begin() {
+  state_->copy.reset();
+  TRY_ASSIGN(Temporary copy,
+             Temporary::create(state_->file_system, state_->placement.destination + kCopySuffix));
+  state_->copy.emplace(std::move(copy));
   return {};
+}
+
+Result<void> StreamedPlacement::append(ByteView piece) {
+  if (!state_->copy) {
+    return Error{Errc::kProtocol, "data came before the file began", ""};
+  }
+  TRY(check_signals());
+  return state_->copy->append(piece);
+}
+
+Result<void> StreamedPlacement::check_signals() const {
+  return state_->signals.came() ? Result<void>(ended_by_signal()) : Result<void>();
+}
+
+PlacementResult StreamedPlacement::finish() {
+  if (!state_->copy) {
+    return {Outcome::kFailed, Error{Errc::kProtocol, "no file came", ""}, 0};
+  }
+  const PlacementResult placed =
+      write_and_move(state_->file_system, state_->clock, state_->placement, state_->signals,
+                     [&](const RawSink& sink) {
+                       return read_archive_file(state_->copy->file(), state_->placement.name, sink);
+                     });
+  state_->copy.reset();
+  return placed;
 }
 
 }  // namespace pgwalship

@@ -11,6 +11,7 @@
 #include "base/file_system.h"
 #include "wal/archive_store.h"
 
+#include <memory>
 #include <string>
 
 namespace pgwalship {
@@ -32,10 +33,31 @@ struct PlacementResult {
     kFailed,      // the copy is good as far as it was read; the destination is the problem
   };
   Outcome outcome = Outcome::kPlaced;
-  Error error;  // unless kPlaced
+  Error error;                  // unless kPlaced
+  std::uint64_t raw_bytes = 0;  // of what was placed
 };
 
 PlacementResult place_from_archive(FileSystem& file_system, const ArchiveStore& store,
                                    const Clock& clock, const Placement& placement);
+
+// The same for an archive file that comes piece by piece from elsewhere: it is collected beside the
+// destination, as it came, and verified when it is whole. Signals are held back while this lives.
+class StreamedPlacement {
+ public:
+  StreamedPlacement(FileSystem& file_system, const Clock& clock, Placement placement);
+  ~StreamedPlacement();
+  StreamedPlacement(const StreamedPlacement&) = delete;
+  StreamedPlacement& operator=(const StreamedPlacement&) = delete;
+
+  Result<void> begin();  // forgets what came before
+  Result<void> append(ByteView piece);
+  // kRetry when a signal wants to end the process: then this must go.
+  Result<void> check_signals() const;
+  PlacementResult finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace pgwalship

@@ -81,6 +81,7 @@ TEST(Config, ArchiveDirectoryAloneIsEnoughForOneNode) {
   EXPECT_EQ(config.archive.minimum_free_bytes, 64U << 20);
   EXPECT_EQ(config.postgres.conninfo, "");
   EXPECT_EQ(config.restore.fetch_timeout, 60s);
+  EXPECT_EQ(config.restore.prefetch, 8);
   EXPECT_EQ(config.daemon.socket, "/run/pgwalship/pgwalship.sock");
 }
 
@@ -195,7 +196,7 @@ TEST(Config, NamesWhatIsMissingAtTheLineOfItsSection) {
 
 TEST(Config, RefusesKeysOfLaterVersions) {
   for (const char* line : {"archive|compression-threads = 4", "postgres|look-ahead = on",
-                           "restore|prefetch = 8", "daemon|metrics-listen = :9187"}) {
+                           "daemon|metrics-listen = :9187"}) {
     const std::string text(line);
     const auto bar = text.find('|');
     const std::string found = problem_with_line(text.substr(0, bar), text.substr(bar + 1));
@@ -215,7 +216,7 @@ TEST(Config, SuggestsWhatWasMeant) {
   EXPECT_EQ(problem_with_line("daemon", "identity = /k"),
             "f:4: [daemon] identity: unknown key (HINT: it belongs into [ssh])");
   EXPECT_EQ(problem_with_line("restore", "colour = red"),
-            "f:4: [restore] colour: unknown key (HINT: one of fetch-timeout)");
+            "f:4: [restore] colour: unknown key (HINT: one of fetch-timeout, prefetch)");
   EXPECT_EQ(problem_with_line("Daemon", "x = 1"),
             "f:3: [Daemon]: unknown section (HINT: did you mean 'daemon'?)");
 }
@@ -249,6 +250,7 @@ TEST(Config, ChecksSingleValues) {
       {"ssh", "ciphers = aes256-ctr, aes128-ctr"},
       {"ssh", "ciphers = ,aes256-ctr"},
       {"restore", "fetch-timeout = 2h"},
+      {"restore", "prefetch = 65"},
       {"daemon", "socket = pgwalship.sock"},
       {"daemon", "socket = /" + std::string(107, 's')},
       {"daemon", "log-target = file"},
