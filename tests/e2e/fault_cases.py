@@ -173,7 +173,7 @@ class RefusingPeer(Case):
                    "node1 sees that node2 is configured differently")
 
 
-class FullDisk(Case):
+class SmallDisk(Case):
     def put_archive_on_small_disk(self, cluster, node, mib):
         """Moves a node's archive to a file system of that size; nothing is kept free by policy."""
         cluster.kill(node)
@@ -216,6 +216,8 @@ class FullDisk(Case):
         wait_until(lambda: len(cluster.holders(segment_name(number), sha256(data))) == 2, 40,
                    "both nodes have it")
 
+
+class FullDisk(SmallDisk):
     @needs_isolation
     def test_h16_the_own_disk_is_full(self):
         cluster = self.cluster(nodes=2)
