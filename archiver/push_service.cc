@@ -279,6 +279,9 @@ void PushService::send_from_archive(const SendFile& action) {
     }
     return [this, action, opened] {
       if (!opened->facts.ok()) {
+        if (opened->facts.error().code == Errc::kCorrupt && options_.on_bad_copy) {
+          options_.on_bad_copy(action.name);
+        }
         answer_file(action, opened->facts.error());
         return;
       }

@@ -23,6 +23,8 @@ class PushService final : public LinkSet::Observer {
     Shipper::Options shipper;
     Duration push_timeout{};
     std::string pg_wal;  // its file system's free space is watched; empty: not
+    // Told of archive files that could not be sent because their copy here is bad; may be empty.
+    std::function<void(const WalName&)> on_bad_copy;
   };
   // Everything is borrowed. `disk` stores, `scans` reads listings and archive files.
   struct Machine {

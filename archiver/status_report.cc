@@ -95,6 +95,20 @@ Json push_json(const StatusInputs& in) {
   return push;
 }
 
+Json scrub_json(const CareFacts& care) {
+  Json scrub{{"on", care.scrubs},
+             {"position", care.position},
+             {"read", care.read},
+             {"bad", care.bad},
+             {"repaired", care.repaired}};
+  if (care.last_pass_age_seconds) {
+    scrub["last_pass_age_seconds"] = *care.last_pass_age_seconds;
+    scrub["last_pass_bad"] = care.last_bad;
+    scrub["last_pass_repaired"] = care.last_repaired;
+  }
+  return scrub;
+}
+
 // The server knows best, while it answers; that it was recovering to a point in time, the disk
 // does.
 std::string current_role(const StatusInputs& in) {
@@ -204,6 +218,8 @@ std::string status_json(const StatusInputs& in) {
                     {"archive", archive_json(in)},
                     {"push", push_json(in)},
                     {"conflicts", std::move(conflicts)},
+                    {"scrub", scrub_json(in.care)},
+                    {"restore", Json{{"fetched_ahead", in.care.fetched_ahead}}},
                     {"postgresql", postgresql_json(in)}};
   return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -41,6 +41,19 @@ struct DiskFacts {
 DiskFacts read_disk_facts(const FileSystem& file_system, const ArchiveStore& store,
                           const std::string& data_directory);
 
+// The scrub, and what came ahead of recoveries.
+struct CareFacts {
+  bool scrubs = false;
+  std::string position;  // the file that was read last in this pass
+  std::uint64_t read = 0;
+  std::uint64_t bad = 0;
+  std::uint64_t repaired = 0;
+  std::optional<double> last_pass_age_seconds;
+  std::uint64_t last_bad = 0;
+  std::uint64_t last_repaired = 0;
+  std::uint64_t fetched_ahead = 0;
+};
+
 struct StatusInputs {
   const NodeList& nodes;
   std::string cluster;
@@ -53,6 +66,7 @@ struct StatusInputs {
   const DiskFacts& disk;
   TimePoint now{};
   const PostgresFacts* postgres = nullptr;  // null: not asked, or not answered yet
+  CareFacts care = {};
 };
 std::string status_json(const StatusInputs& inputs);
 

@@ -30,6 +30,7 @@ struct Config {
     std::string directory;
     int compression_level = 1;
     std::uint64_t minimum_free_bytes = 64ULL << 20;
+    std::chrono::milliseconds scrub = std::chrono::hours(30 * 24);  // a full pass; 0: none
   };
   struct Postgres {
     std::string data_directory;                   // empty: not known

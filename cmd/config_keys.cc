@@ -38,6 +38,15 @@ Result<void> set_duration(milliseconds& into, std::string_view value, Limits<mil
   return {};
 }
 
+// 0, or long enough to be a pass: a second is for tests of tiny archives.
+Result<void> set_scrub(milliseconds& into, std::string_view value) {
+  if (value == "off" || value == "0") {
+    into = milliseconds(0);
+    return {};
+  }
+  return set_duration(into, value, {std::chrono::seconds(1), std::chrono::hours(10 * 365 * 24)});
+}
+
 Result<void> set_size(std::uint64_t& into, std::string_view value) {
   TRY_ASSIGN(into, parse_size(value));
   return {};
@@ -239,6 +248,7 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     {"archive", "compression-level",
      set<kArchive, &Archive::compression_level, set_number, kCompressionLevelLimits>},
     {"archive", "minimum-free", set<kArchive, &Archive::minimum_free_bytes, set_size>},
+    {"archive", "scrub", set<kArchive, &Archive::scrub, set_scrub>},
     {"postgres", "data-directory", set<kPostgres, &Postgres::data_directory, set_path>},
     {"postgres", "conninfo", set<kPostgres, &Postgres::conninfo, set_text>},
     {"postgres", "pg-wal-minimum-free",

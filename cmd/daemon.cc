@@ -8,6 +8,7 @@
 #include "base/worker.h"
 #include "cmd/client_session.h"
 #include "restorer/fetch_service.h"
+#include "restorer/scrub_service.h"
 #include "transport/link_set.h"
 #include "transport/local_socket.h"
 #include "transport/ssh_link.h"
@@ -93,8 +94,10 @@ SshLink::Options link_options(const Config& config, const Node& node, std::uint6
   return options;
 }
 
-PushService::Options push_options(const Config& config, const NodeList& nodes) {
+PushService::Options push_options(const Config& config, const NodeList& nodes,
+                                  std::function<void(const WalName&)> on_bad_copy) {
   PushService::Options options;
+  options.on_bad_copy = std::move(on_bad_copy);
   options.shipper.nodes = nodes;
   options.shipper.quorum = config.quorum;
   options.shipper.on_quorum_loss = config.cluster.on_quorum_loss;
@@ -120,10 +123,13 @@ struct Daemon::Parts {
         listener(std::move(local_listener)),
         store(file_system, {c.archive.directory, c.archive.minimum_free_bytes, seed_from_system()}),
         links(*loop),
-        pushes(push_options(c, nodes), {*loop, *disk, *scans, links, file_system, store, l}),
+        pushes(push_options(c, nodes, [this](const WalName& name) { fetches.heal(name); }),
+               {*loop, *disk, *scans, links, file_system, store, l}),
         fetches({nodes, c.quorum, c.cluster.on_quorum_loss,
                  static_cast<std::size_t>(c.restore.prefetch)},
                 {*loop, *disk, *scans, *quiet, links, store, l}),
+        scrub(c.archive.scrub,
+              {*loop, k, *quiet, file_system, store, fetches, l, [this] { return is_busy(); }}),
         services{*loop, pushes, fetches,
                  [this](const std::function<void(std::string)>& handler) { status(handler); }} {}
 
@@ -143,6 +149,8 @@ struct Daemon::Parts {
   TimePoint turn(TimePoint now);
   void ask_identity();
   void know_identity(std::uint64_t id);
+  bool is_busy() const { return fetches.in_recovery() || pushes.shipper().open_pushes() > 0; }
+  CareFacts care() const;
   void status(const std::function<void(std::string)>& handler);
 
   Config config;
@@ -162,6 +170,7 @@ struct Daemon::Parts {
   std::unique_ptr<Worker> quiet = std::make_unique<Worker>(kJobsMax);
   PushService pushes;
   FetchService fetches;
+  ScrubService scrub;
   ClientSession::Services services;
   std::vector<std::shared_ptr<ClientSession>> clients;
   std::unique_ptr<PostgresWatch> postgres;  // null without [postgres] conninfo
@@ -262,7 +271,7 @@ void Daemon::Parts::on_postgres() {
 }
 
 TimePoint Daemon::Parts::turn(TimePoint now) {
-  TimePoint next = std::min(pushes.tick(now), fetches.tick(now));
+  TimePoint next = std::min({pushes.tick(now), fetches.tick(now), scrub.tick(now)});
   for (const auto& client : clients) {
     client->tick(now);
     next = std::min(next, client->next_wakeup());
@@ -332,6 +341,24 @@ void Daemon::Parts::begin_drain(int signal) {
   loop->unwatch(listener->fd());
 }
 
+CareFacts Daemon::Parts::care() const {
+  const ScrubMark& mark = scrub.mark();
+  CareFacts facts;
+  facts.scrubs = config.archive.scrub > std::chrono::milliseconds(0);
+  facts.position = mark.position ? mark.position->text() : "";
+  facts.read = mark.read;
+  facts.bad = mark.bad;
+  facts.repaired = mark.repaired;
+  if (mark.last_pass) {
+    facts.last_pass_age_seconds =
+        std::chrono::duration<double>(clock.wall() - *mark.last_pass).count();
+  }
+  facts.last_bad = mark.last_bad;
+  facts.last_repaired = mark.last_repaired;
+  facts.fetched_ahead = fetches.files_ahead();
+  return facts;
+}
+
 void Daemon::Parts::status(const std::function<void(std::string)>& handler) {
   const bool posted = scans->post([this, handler]() -> Worker::Completion {
     auto facts = std::make_shared<DiskFacts>(
@@ -341,7 +368,7 @@ void Daemon::Parts::status(const std::function<void(std::string)>& handler) {
       handler(status_json(StatusInputs{nodes, config.cluster.name, config.archive.directory,
                                        config.quorum.text(), config_digest(config),
                                        pushes.shipper(), pushes.totals(), links, *facts,
-                                       loop->now(), asked ? &*asked : nullptr}));
+                                       loop->now(), asked ? &*asked : nullptr, care()}));
     };
   });
   if (!posted) {

@@ -188,6 +188,28 @@ std::string peers(const Json& report) {
   return "\nPeers\n" + table.text();
 }
 
+std::string scrub(const Json& report) {
+  const Json& scrub = field(report, "scrub");
+  if (!is_true(scrub, "on")) {
+    return "";
+  }
+  const auto counts = [&](const char* bad, const char* repaired) {
+    return number_of(scrub, bad).value_or(0) > 0
+               ? ", " + text_of(scrub, bad) + " bad, " + text_of(scrub, repaired) + " replaced"
+               : ", all good";
+  };
+  const std::string age = age_of(scrub, "last_pass_age_seconds");
+  std::string text =
+      "  scrub: " + (age.empty() ? "no full pass yet"
+                                 : "last full pass " + age + " ago" +
+                                       counts("last_pass_bad", "last_pass_repaired"));
+  if (number_of(scrub, "read").value_or(0) > 0) {
+    text += "; this pass: " + text_of(scrub, "read") + " files, to " + text_of(scrub, "position") +
+            counts("bad", "repaired");
+  }
+  return text + "\n";
+}
+
 std::string archive(const Json& report) {
   const Json& archive = field(report, "archive");
   if (!archive.is_object()) {
@@ -210,6 +232,7 @@ std::string archive(const Json& report) {
     }
     text += table.text();
   }
+  text += scrub(report);
   for (const Json& file : list_of(archive, "quarantined")) {
     text += "  in quarantine: " + (file.is_string() ? file.get<std::string>() : file.dump()) + "\n";
   }

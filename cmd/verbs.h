@@ -26,5 +26,6 @@ extern const Verb kPushVerb;
 extern const Verb kFetchVerb;
 extern const Verb kReceiveVerb;
 extern const Verb kStatusVerb;
+extern const Verb kVerifyVerb;
 
 }  // namespace pgwalship

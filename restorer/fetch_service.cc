@@ -1,5 +1,8 @@
 #include "restorer/fetch_service.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace pgwalship {
 
 namespace {
@@ -9,6 +12,8 @@ constexpr std::chrono::milliseconds kSettleTime{100};
 // A client does not wait for a file on its way when nothing of it came for so long: another peer
 // may be quicker.
 constexpr std::chrono::seconds kStuckAfter{1};
+// Above that a disk is failing as a whole, and its owner knows.
+constexpr std::size_t kReportedMax = 1024;
 
 Error queue_full() {
   return Error{Errc::kRetry, "the disk is too slow, its queue is full",
@@ -54,6 +59,28 @@ void FetchService::fetch(const WalName& name, Duration wait, AnswerHandler on_an
 
 void FetchService::repair(const WalName& name, AnswerHandler on_answer) {
   begin(name, Purpose::kRepair, Duration::zero(), std::move(on_answer));
+}
+
+void FetchService::heal(const WalName& name) {
+  const bool under_way = std::any_of(fetches_.begin(), fetches_.end(), [&](const auto& entry) {
+    return entry.second.purpose == Purpose::kRepair && entry.second.name == name;
+  });
+  if (!under_way) {
+    repair(name, [](const FetchEnded&) {});
+  }
+}
+
+// One line for each bad copy, whoever met it: a client, the scrub, a peer that lacks the file.
+void FetchService::report_bad_copy(const Fetching& fetching, const FetchEnded& ended) {
+  const std::string& name = fetching.name.text();
+  const std::string what = "the copy of '" + name + "' here is bad (" + fetching.bad_copy + ")";
+  if (ended.verdict == FetchVerdict::kFound) {
+    reported_bad_.erase(name);
+    machine_.log.warning(what + "; replaced " + ended.message + ", the bad one is in quarantine");
+  } else if (reported_bad_.size() < kReportedMax && reported_bad_.insert(name).second) {
+    machine_.log.error(what + " and could not be replaced: " + ended.message +
+                       (ended.hint.empty() ? "" : " (" + ended.hint + ")"));
+  }
 }
 
 void FetchService::relay(const WalName& name, std::size_t skip, RelayHandler on_message) {
@@ -109,6 +136,9 @@ void FetchService::begin(const WalName& name, Purpose purpose, Duration wait,
       if (facts.ok()) {
         act(id, FetchEnded{FetchVerdict::kFound, "", ""});
         return;
+      }
+      if (facts.error().code == Errc::kCorrupt) {
+        fetches_.at(id).bad_copy = facts.error().message;
       }
       start(id, wait, local, self_evidence);
     };
@@ -394,6 +424,9 @@ void FetchService::drop_pull(Fetching& fetching, NodeId peer) {
 void FetchService::act(FetchId id, const FetchEnded& action) {
   const auto found = fetches_.find(id);
   CHECK(found != fetches_.end());
+  if (!found->second.bad_copy.empty()) {
+    report_bad_copy(found->second, action);
+  }
   while (!found->second.pulls.empty()) {
     drop_pull(found->second, found->second.pulls.begin()->first);
   }

@@ -16,6 +16,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 namespace pgwalship {
@@ -52,6 +54,8 @@ class FetchService final : public LinkSet::Observer {
   void fetch(const WalName& name, Duration wait, AnswerHandler on_answer);
   // Verifies the local copy, and replaces it from a peer when it is bad or absent.
   void repair(const WalName& name, AnswerHandler on_answer);
+  // The same for somebody who only met a bad copy. Nothing when that is under way already.
+  void heal(const WalName& name);
 
   // Passes a peer's copy on as it comes, unverified, for a client whose local archive has no room:
   // GetBegin and Data, then GetEnd, or Done with the reason why not. GetBegin again: the copy so
@@ -102,7 +106,8 @@ class FetchService final : public LinkSet::Observer {
     std::vector<Waiter> waiters;
     RelayHandler on_message;  // of kRelay
     std::size_t skip = 0;
-    TimePoint moved_at{};  // when something of it came last
+    TimePoint moved_at{};    // when something of it came last
+    std::string bad_copy{};  // why the local copy is bad; empty: it is not known to be
   };
 
   void begin(const WalName& name, Purpose purpose, Duration wait, AnswerHandler on_answer);
@@ -112,6 +117,7 @@ class FetchService final : public LinkSet::Observer {
   Worker& storer(Purpose purpose);
   bool is_stuck(const Fetching& fetching, TimePoint now) const;
   void release_waiters(FetchId id);
+  void report_bad_copy(const Fetching& fetching, const FetchEnded& ended);
   void start(FetchId id, Duration wait, FetchPlan::LocalCopy local, bool self_evidence);
   void feed(FetchId id, const FetchEvent& event);
   void act(FetchId id, const AskPeer& action);
@@ -131,6 +137,7 @@ class FetchService final : public LinkSet::Observer {
   std::vector<std::size_t> open_pulls_;  // by NodeId
   Prefetch prefetch_;
   std::uint64_t files_ahead_ = 0;
+  std::set<std::string> reported_bad_;  // copies that nobody could replace: said once
 };
 
 }  // namespace pgwalship

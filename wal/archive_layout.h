@@ -9,6 +9,7 @@
 //     <archive>/.pgwalship/floor                 what is below it has expired
 //     <archive>/.pgwalship/needs                 what this node's own server needs, from there on
 //     <archive>/.pgwalship/daemon.lock           held by the one daemon that serves this archive
+//     <archive>/.pgwalship/scrub                 where the scrub is; derived
 #pragma once
 
 #include "wal/segment_name.h"
@@ -34,6 +35,7 @@ class ArchiveLayout {
   std::string lock_file(const WalName& name) const;
   std::string quarantine_file(const WalName& name, std::string_view label) const;
   std::string system_identifier_file() const { return state_directory() + "/system-identifier"; }
+  std::string scrub_file() const { return state_directory() + "/scrub"; }
   std::string reconciled_file() const { return state_directory() + "/reconciled"; }
   std::string floor_file() const { return state_directory() + "/floor"; }
   std::string needs_file() const { return state_directory() + "/needs"; }

@@ -62,6 +62,7 @@ TEST(ConfigExample, ShowsTheDefaultsWhenUncommented) {
   EXPECT_EQ(config.ssh.keepalive, defaults.ssh.keepalive);
   EXPECT_EQ(config.restore.fetch_timeout, defaults.restore.fetch_timeout);
   EXPECT_EQ(config.restore.prefetch, defaults.restore.prefetch);
+  EXPECT_EQ(config.archive.scrub, defaults.archive.scrub);
   EXPECT_EQ(config.daemon.socket, defaults.daemon.socket);
   EXPECT_EQ(config.daemon.log_level, defaults.daemon.log_level);
   EXPECT_EQ(config.daemon.log_target, defaults.daemon.log_target);

@@ -82,6 +82,7 @@ TEST(Config, ArchiveDirectoryAloneIsEnoughForOneNode) {
   EXPECT_EQ(config.postgres.conninfo, "");
   EXPECT_EQ(config.restore.fetch_timeout, 60s);
   EXPECT_EQ(config.restore.prefetch, 8);
+  EXPECT_EQ(config.archive.scrub, std::chrono::hours(720));
   EXPECT_EQ(config.daemon.socket, "/run/pgwalship/pgwalship.sock");
 }
 
@@ -251,6 +252,7 @@ TEST(Config, ChecksSingleValues) {
       {"ssh", "ciphers = ,aes256-ctr"},
       {"restore", "fetch-timeout = 2h"},
       {"restore", "prefetch = 65"},
+      {"archive", "scrub = 10ms"},
       {"daemon", "socket = pgwalship.sock"},
       {"daemon", "socket = /" + std::string(107, 's')},
       {"daemon", "log-target = file"},
