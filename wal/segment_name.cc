@@ -126,6 +126,14 @@ WalName WalName::segment_at(std::uint32_t timeline, std::uint64_t lsn,
   return name;
 }
 
+WalName WalName::history_of(std::uint32_t timeline) {
+  WalName name;
+  name.kind_ = WalKind::kHistory;
+  name.timeline_ = timeline;
+  name.text_ = hex_text(timeline) + std::string(kHistorySuffix);
+  return name;
+}
+
 std::uint64_t WalName::start_lsn(std::uint32_t segment_bytes) const {
   CHECK(kind_ != WalKind::kHistory);
   return (std::uint64_t{log_} << 32) + std::uint64_t{seg_} * segment_bytes;

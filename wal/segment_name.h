@@ -4,7 +4,7 @@
 //     the same + .[0-9A-F]{8}.backup   a backup label file
 //     [0-9A-F]{8}.history              a timeline's history
 // Source: PostgreSQL src/include/access/xlog_internal.h (IsXLogFileName and its neighbours).
-// A WalName is always valid: there is no other way to make one than parse() or segment_at().
+// A WalName is always valid: it is made by parse(), segment_at() and history_of() alone.
 // That makes it safe to build a path from it.
 #pragma once
 
@@ -36,6 +36,8 @@ class WalName {
   static Result<WalName> parse(std::string_view text);
   // The segment of `timeline` that holds byte `lsn`. REQUIRES: is_segment_size(segment_bytes).
   static WalName segment_at(std::uint32_t timeline, std::uint64_t lsn, std::uint32_t segment_bytes);
+
+  static WalName history_of(std::uint32_t timeline);
 
   const std::string& text() const { return text_; }
   WalKind kind() const { return kind_; }
