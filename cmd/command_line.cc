@@ -86,8 +86,10 @@ Result<Arguments> parse_arguments(const VerbSyntax& syntax, const std::vector<st
     options.add_options()(name.c_str(), po::value<std::string>());
     positions.add(name.c_str(), 1);
   }
-  for (const std::string& name : syntax.values) {
-    options.add_options()(name.c_str(), po::value<std::string>());
+  for (const auto* names : {&syntax.values, &syntax.optional_values}) {
+    for (const std::string& name : *names) {
+      options.add_options()(name.c_str(), po::value<std::string>());
+    }
   }
   for (const std::string& name : syntax.flags) {
     options.add_options()(name.c_str(), "");
@@ -107,6 +109,11 @@ Result<Arguments> parse_arguments(const VerbSyntax& syntax, const std::vector<st
         return usage_error(names == &syntax.values ? "--" + name + " is missing"
                                                    : name + " is missing");
       }
+      arguments.values[name] = given[name].as<std::string>();
+    }
+  }
+  for (const std::string& name : syntax.optional_values) {
+    if (given.contains(name)) {
       arguments.values[name] = given[name].as<std::string>();
     }
   }

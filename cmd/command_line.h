@@ -28,7 +28,8 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& words);
 // What follows one verb. All positionals are required.
 struct VerbSyntax {
   std::vector<std::string> positionals = {};
-  std::vector<std::string> values = {};  // options with a value, required: "from"
+  std::vector<std::string> values = {};           // options with a value, required: "from"
+  std::vector<std::string> optional_values = {};  // the same, not required
   std::vector<std::string> flags = {};
 };
 struct Arguments {

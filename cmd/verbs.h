@@ -26,6 +26,7 @@ extern const Verb kPushVerb;
 extern const Verb kFetchVerb;
 extern const Verb kReceiveVerb;
 extern const Verb kStatusVerb;
+extern const Verb kTimelineVerb;
 extern const Verb kVerifyVerb;
 
 }  // namespace pgwalship

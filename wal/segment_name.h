@@ -37,6 +37,7 @@ class WalName {
   // The segment of `timeline` that holds byte `lsn`. REQUIRES: is_segment_size(segment_bytes).
   static WalName segment_at(std::uint32_t timeline, std::uint64_t lsn, std::uint32_t segment_bytes);
 
+  // "0000001F.history".
   static WalName history_of(std::uint32_t timeline);
 
   const std::string& text() const { return text_; }

@@ -10,7 +10,9 @@ std::string number_text(std::uint32_t timeline) {
 }
 
 std::string forks_text(const TimelineHistory& history, std::size_t forks) {
-  TimelineHistory part{history.timeline, {history.forks.begin(), history.forks.begin() + forks}};
+  TimelineHistory part{
+      history.timeline,
+      {history.forks.begin(), history.forks.begin() + static_cast<std::ptrdiff_t>(forks)}};
   return part.forks.empty() ? "nothing" : history_text(part);
 }
 
