@@ -16,7 +16,10 @@ Error queue_full(const char* what) {
 }  // namespace
 
 PushService::PushService(Options options, Machine machine)
-    : options_(std::move(options)), machine_(machine), shipper_(options_.shipper) {
+    : options_(std::move(options)),
+      machine_(machine),
+      timelines_(machine.scans, machine.store, machine.log),
+      shipper_(options_.shipper) {
   machine_.links.observe(*this);
 }
 
@@ -234,6 +237,7 @@ void PushService::act(const StoreLocally& action) {
     return [this, push, upload, result] {
       upload->stored = true;
       feed(LocalStored{push, result});
+      tell_timelines(*upload, result);
       upload->reader.reset();
       forget_if_over(push);
     };
@@ -241,6 +245,15 @@ void PushService::act(const StoreLocally& action) {
   if (!machine_.disk.post(std::move(store))) {
     upload->stored = true;
     feed(LocalStored{push, queue_full("store")});
+  }
+}
+
+void PushService::tell_timelines(const Upload& upload, const Result<PutOutcome>& result) {
+  if (result.ok()) {
+    timelines_.stored(upload.put);
+  } else if (result.error().code == Errc::kConflict && upload.reader) {
+    auto staged = upload.reader->duplicate();
+    timelines_.refused(upload.put, staged.ok() ? std::move(staged).value() : nullptr);
   }
 }
 

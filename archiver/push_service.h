@@ -3,6 +3,7 @@
 #pragma once
 
 #include "archiver/shipper.h"
+#include "archiver/timeline_service.h"
 #include "base/log.h"
 #include "base/worker.h"
 #include "transport/file_pull.h"
@@ -68,6 +69,8 @@ class PushService final : public LinkSet::Observer {
   };
   const Totals& totals() const { return totals_; }
   const Shipper& shipper() const { return shipper_; }
+  // What pushes told of timelines that do not fit the others.
+  const TimelineWatch& timelines() const { return timelines_.watch(); }
 
  private:
   // Jobs of the workers are std::functions and must be copyable: hence shared_ptr. The loop thread
@@ -100,6 +103,7 @@ class PushService final : public LinkSet::Observer {
 
   void feed(ShipperEvent event);
   void act(const StoreLocally& action);
+  void tell_timelines(const Upload& upload, const Result<PutOutcome>& result);
   void act(const SendFile& action);
   void act(const PullFile& action);
   void act(const Compare& action);
@@ -121,6 +125,7 @@ class PushService final : public LinkSet::Observer {
 
   const Options options_;
   Machine machine_;
+  TimelineService timelines_;
   Shipper shipper_;
   Totals totals_;
   PushId next_push_ = 1;

@@ -77,6 +77,30 @@ Json archive_json(const StatusInputs& in) {
   return archive;
 }
 
+// docs/json.md, "Timelines in the status report".
+Json timelines_json(const StatusInputs& in) {
+  Json troubles = Json::array();
+  for (const TimelineTrouble& trouble : in.disk.timelines) {
+    troubles.push_back(Json{{"timeline", trouble.timeline},
+                            {"gaps", trouble.gaps},
+                            {"missing_segments", trouble.missing_segments},
+                            {"first_gap", trouble.first_gap},
+                            {"contradictions", trouble.contradiction_count},
+                            {"texts", trouble.contradictions}});
+  }
+  Json alarms = Json::array();
+  if (in.timelines != nullptr) {
+    for (const TimelineWatch::Alarm& alarm : in.timelines->alarms()) {
+      alarms.push_back(Json{{"kind", to_word(alarm.kind)},
+                            {"timeline", alarm.timeline},
+                            {"segments", alarm.count},
+                            {"text", alarm.text},
+                            {"hint", alarm.hint}});
+    }
+  }
+  return Json{{"troubles", std::move(troubles)}, {"alarms", std::move(alarms)}};
+}
+
 Json push_json(const StatusInputs& in) {
   const bool failing =
       !in.totals.last_error.empty() && in.totals.last_error_at >= in.totals.last_at;
@@ -176,6 +200,7 @@ DiskFacts read_disk_facts(const FileSystem& file_system, const ArchiveStore& sto
       break;
     }
   }
+  facts.timelines = find_timeline_troubles(survey_archive(store, facts.archived));
   if (const auto id = store.system_id(); id.ok()) {
     facts.system_id = id.value();
   }
@@ -216,6 +241,7 @@ std::string status_json(const StatusInputs& in) {
                                     {"why", held ? "" : in.shipper.quorum_trouble(in.now)}}},
                     {"peers", peers_json(in)},
                     {"archive", archive_json(in)},
+                    {"timelines", timelines_json(in)},
                     {"push", push_json(in)},
                     {"conflicts", std::move(conflicts)},
                     {"scrub", scrub_json(in.care)},

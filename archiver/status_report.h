@@ -4,6 +4,7 @@
 
 #include "archiver/postgres_facts.h"
 #include "archiver/push_service.h"
+#include "archiver/timeline_troubles.h"
 
 #include <cstdint>
 #include <optional>
@@ -29,6 +30,7 @@ std::vector<ArchiveRange> archive_ranges(const std::vector<WalName>& sorted,
 struct DiskFacts {
   std::vector<WalName> archived;
   std::uint32_t segment_bytes = 0;
+  std::vector<TimelineTrouble> timelines;
   std::uint64_t system_id = 0;
   bool reconciled = false;
   std::vector<std::string> quarantined;
@@ -67,6 +69,7 @@ struct StatusInputs {
   TimePoint now{};
   const PostgresFacts* postgres = nullptr;  // null: not asked, or not answered yet
   CareFacts care = {};
+  const TimelineWatch* timelines = nullptr;
 };
 std::string status_json(const StatusInputs& inputs);
 

@@ -2,7 +2,7 @@
 install(FILES man/pgwalship.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES man/pgwalship.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 install(FILES man/pgwalshipd.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
-install(FILES LICENSE README.md docs/pgwalship.conf.example DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES LICENSE README.md docs/json.md docs/pgwalship.conf.example DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # The unit in the tree is for packages, whose prefix is /usr.
 file(READ systemd/pgwalshipd.service unit)

@@ -365,10 +365,10 @@ void Daemon::Parts::status(const std::function<void(std::string)>& handler) {
         read_disk_facts(file_system, store, config.postgres.data_directory));
     return [this, handler, facts] {
       const auto& asked = postgres_news.latest();
-      handler(status_json(StatusInputs{nodes, config.cluster.name, config.archive.directory,
-                                       config.quorum.text(), config_digest(config),
-                                       pushes.shipper(), pushes.totals(), links, *facts,
-                                       loop->now(), asked ? &*asked : nullptr, care()}));
+      handler(status_json(
+          StatusInputs{nodes, config.cluster.name, config.archive.directory, config.quorum.text(),
+                       config_digest(config), pushes.shipper(), pushes.totals(), links, *facts,
+                       loop->now(), asked ? &*asked : nullptr, care(), &pushes.timelines()}));
     };
   });
   if (!posted) {

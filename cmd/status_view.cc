@@ -123,6 +123,12 @@ bool any_peer_differs(const Json& report) {
                      [](const Json& peer) { return is_true(peer, "configuration_differs"); });
 }
 
+bool has_split_brain(const Json& report) {
+  const Json& alarms = list_of(field(report, "timelines"), "alarms");
+  return std::any_of(alarms.begin(), alarms.end(),
+                     [](const Json& alarm) { return text_of(alarm, "kind") == "split_brain"; });
+}
+
 std::string verdict(const Json& report) {
   const Json& quorum = field(report, "quorum");
   const std::string expression = text_of(quorum, "expression");
@@ -136,6 +142,11 @@ std::string verdict(const Json& report) {
     line = "ATTENTION: quorum " + expression + " is held, but there are conflicts";
   } else if (const std::string error = text_of(field(report, "archive"), "error"); !error.empty()) {
     line = "ATTENTION: quorum " + expression + " is held, but the local archive fails: " + error;
+  } else if (has_split_brain(report)) {
+    line = "ATTENTION: quorum " + expression + " is held, but two servers act on one timeline";
+  } else if (!list_of(field(report, "timelines"), "troubles").empty()) {
+    line = "ATTENTION: quorum " + expression +
+           " is held, but the archive's timelines are not whole: see `pgwalship timeline`";
   } else if (any_peer_differs(report)) {
     line = "ATTENTION: quorum " + expression + " is held, but configurations differ";
   } else if (!list_of(field(report, "archive"), "quarantined").empty()) {
@@ -239,6 +250,26 @@ std::string archive(const Json& report) {
   return text;
 }
 
+std::string timelines(const Json& report) {
+  const Json& timelines = field(report, "timelines");
+  std::string text;
+  for (const Json& trouble : list_of(timelines, "troubles")) {
+    const std::string number = "  " + text_of(trouble, "timeline") + ": ";
+    if (const auto gaps = number_of(trouble, "gaps"); gaps.value_or(0) > 0) {
+      text += number + text_of(trouble, "missing_segments") + " segments missing in " +
+              text_of(trouble, "gaps") + (*gaps == 1 ? " gap: " : " gaps, first ") +
+              text_of(trouble, "first_gap") + "\n";
+    }
+    for (const Json& words : list_of(trouble, "texts")) {
+      text += number + (words.is_string() ? words.get<std::string>() : words.dump()) + "\n";
+    }
+  }
+  for (const Json& alarm : list_of(timelines, "alarms")) {
+    text += "  seen at push: " + text_of(alarm, "text") + "\n";
+  }
+  return text.empty() ? "" : "\nTimelines (`pgwalship timeline` shows all of it)\n" + text;
+}
+
 std::string push(const Json& report) {
   const Json& push = field(report, "push");
   if (!push.is_object()) {
@@ -278,8 +309,8 @@ Result<std::string> render_status(std::string_view json) {
   if (!report.is_object()) {
     return Error{Errc::kProtocol, "the daemon's status report is no JSON object", ""};
   }
-  return verdict(report) + identity(report) + peers(report) + archive(report) + push(report) +
-         conflicts(report);
+  return verdict(report) + identity(report) + peers(report) + archive(report) + timelines(report) +
+         push(report) + conflicts(report);
 }
 
 }  // namespace pgwalship
