@@ -89,6 +89,22 @@ Result<void> ArchiveStore::move_to_quarantine(const WalName& name) {
   return file_system_.sync_directory(layout_.directory());
 }
 
+Result<std::unique_ptr<File>> ArchiveStore::open_file(const WalName& name) const {
+  Result<std::unique_ptr<File>> file = file_system_.open(layout_.file(name));
+  if (file.ok() || file.error().code != Errc::kNotFound) {
+    return file;
+  }
+  const Result<std::vector<std::string>> kept = quarantined();
+  const std::string prefix = name.text() + ".corrupt-";
+  if (kept.ok() && std::any_of(kept.value().begin(), kept.value().end(),
+                               [&](const auto& each) { return each.starts_with(prefix); })) {
+    return Error{Errc::kCorrupt,
+                 "'" + layout_.file(name) + "': the copy was bad and is in quarantine",
+                 "`pgwalship verify --repair` brings a good one from a peer that has it"};
+  }
+  return file;
+}
+
 Result<std::vector<std::string>> ArchiveStore::quarantined() const {
   TRY_ASSIGN(std::vector<std::string> files, file_system_.list(layout_.quarantine_directory()));
   std::sort(files.begin(), files.end());

@@ -248,7 +248,7 @@ Result<std::optional<PutOutcome>> ArchiveStore::renew(const WalName& name, const
 }
 
 Result<ArchiveFile> ArchiveStore::open(const WalName& name) const {
-  TRY_ASSIGN(std::unique_ptr<File> file, file_system_.open(layout_.file(name)));
+  TRY_ASSIGN(std::unique_ptr<File> file, open_file(name));
   TRY_ASSIGN(const FileStat stat, file->stat());
   Result<std::optional<FileFacts>> facts = read_facts(*file, name);
   if (!facts.ok()) {
@@ -277,7 +277,7 @@ Result<void> ArchiveStore::confirm(const WalName& name, const Sha256& content) {
 }
 
 Result<FileFacts> ArchiveStore::read_raw(const WalName& name, const RawSink& sink) const {
-  TRY_ASSIGN(const std::unique_ptr<File> file, file_system_.open(layout_.file(name)));
+  TRY_ASSIGN(const std::unique_ptr<File> file, open_file(name));
   Result<FileFacts> facts = read_archive_file(*file, name, sink);
   if (!facts.ok()) {
     return facts.error().within("'" + layout_.file(name) + "'");

@@ -101,7 +101,9 @@ class ArchiveStore {
   // right now. The staged file is used up either way, and gone unless it was stored or quarantined.
   Result<PutOutcome> commit(StagedFile& staged, const Expected& expected);
 
-  // kNotFound; kCorrupt when the header cannot be read. The content is not verified.
+  // kNotFound; kCorrupt when the header cannot be read, and also when the copy was bad, is in
+  // quarantine, and has no successor yet: it was here, so this is no "absent" (G5). The content is
+  // not verified. The same holds for the next two.
   Result<ArchiveFile> open(const WalName& name) const;
   // Reads all of it: hash against the facts (when there are any), gzip trailer, raw length.
   // The facts of a legacy file are computed. kNotFound, kCorrupt.
@@ -162,6 +164,7 @@ class ArchiveStore {
 
  private:
   Result<PutOutcome> put(StagedFile& staged, const Expected& expected);
+  Result<std::unique_ptr<File>> open_file(const WalName& name) const;
   Result<FileFacts> check_staged(const StagedFile& staged, const Expected& expected) const;
   // Nothing: the name was given up meanwhile, try again.
   Result<std::optional<PutOutcome>> settle_taken_name(StagedFile& staged, const FileFacts& facts);

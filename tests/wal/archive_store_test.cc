@@ -311,10 +311,13 @@ TEST_F(ArchiveStoreTest, H28QuarantinesOnlyWhatIsCorrupt) {
   fs::remove(path(name_));
   write(path(name_), damaged);
   ASSERT_TRUE(store_.quarantine_corrupt(name_).ok());
-  EXPECT_EQ(store_.open(name_).error().code, Errc::kNotFound);
+  EXPECT_EQ(store_.open(name_).error().code, Errc::kCorrupt) << "G5: it was here";
+  EXPECT_EQ(store_.verify(name_).error().code, Errc::kCorrupt);
   const auto kept = store_.quarantined().value();
   ASSERT_EQ(kept.size(), 1U);
   EXPECT_EQ(read(archive_path(".pgwalship/quarantine/" + kept[0])), damaged);
+  EXPECT_EQ(put(store_, name_, file_).value(), PutOutcome::kStored);
+  EXPECT_TRUE(store_.verify(name_).ok());
   expect_nothing_staged();
 }
 
