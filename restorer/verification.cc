@@ -1,9 +1,9 @@
 #include "restorer/verification.h"
 
 #include "wal/segment_header.h"
+#include "wal/timeline_history.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <optional>
 
@@ -12,8 +12,6 @@ namespace {
 
 // initdb's default.
 constexpr std::uint32_t kUsualSegmentBytes = std::uint32_t{16} << 20;
-// PostgreSQL adds some 60 bytes a promotion.
-constexpr std::size_t kHistoryBytesMax = std::size_t{1} << 20;
 // Of one gap so many are asked for: 64 GiB of WAL. Above that an archive is better copied.
 constexpr std::size_t kWantedMax = 4096;
 
@@ -55,30 +53,6 @@ std::string history_name(std::uint32_t timeline) {
   return text;
 }
 
-// "PARENT LSN" of each line, the oldest first; nothing when a line is not understood.
-std::optional<std::vector<std::string>> forks_of(std::string_view text) {
-  std::vector<std::string> forks;
-  while (!text.empty()) {
-    const std::size_t end = text.find('\n');
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
-    if (line.empty() || line.front() == '#') {
-      continue;
-    }
-    std::uint32_t parent = 0;
-    const auto [stop, failure] = std::from_chars(line.data(), line.data() + line.size(), parent);
-    std::string_view rest = line.substr(static_cast<std::size_t>(stop - line.data()));
-    rest.remove_prefix(std::min(rest.find_first_not_of(" \t"), rest.size()));
-    const std::string_view lsn = rest.substr(0, rest.find_first_of(" \t"));
-    if (failure != std::errc() || lsn.find('/') == std::string_view::npos) {
-      return std::nullopt;
-    }
-    forks.push_back(std::to_string(parent) + " " + std::string(lsn));
-  }
-  return forks.empty() ? std::nullopt : std::optional(std::move(forks));
-}
-
 }  // namespace
 
 std::string_view to_word(Problem::Kind kind) {
@@ -111,7 +85,7 @@ CheckedFile check_file(const ArchiveStore& store, const WalName& name, std::uint
   const Result<FileFacts> facts = store.read_raw(name, [&](ByteView raw) {
     const std::size_t missing = std::min(kLongPageHeaderBytes - start.size(), raw.size());
     start.insert(start.end(), raw.begin(), raw.begin() + static_cast<std::ptrdiff_t>(missing));
-    if (is_history && checked.history.size() < kHistoryBytesMax) {
+    if (is_history && checked.history.size() <= kTimelineHistoryBytesMax) {
       checked.history += as_text(raw);
     }
     return Result<void>();
@@ -208,19 +182,23 @@ void Verification::check_history(std::uint32_t timeline, std::vector<Problem>& p
         {WalName::parse(name).value()});
     return;
   }
-  const auto forks = forks_of(found->second);
-  if (!forks) {
-    add("its lines cannot be read", "compare it with the other nodes' and with pg_wal", {});
+  const Result<TimelineHistory> history = parse_timeline_history(timeline, found->second);
+  if (!history.ok()) {
+    add(history.error().message, "compare it with the other nodes' and with pg_wal", {});
     return;
   }
-  const std::string& last = forks->back();
-  const auto parent = static_cast<std::uint32_t>(std::strtoul(last.c_str(), nullptr, 10));
+  const std::vector<TimelineFork>& forks = history.value().forks;
+  const std::uint32_t parent = history.value().origin().parent;
   const auto parents = histories_.find(parent);
-  const auto earlier = parents != histories_.end() ? forks_of(parents->second) : std::nullopt;
-  const std::vector<std::string> ours(forks->begin(), forks->end() - 1);
-  if (earlier && *earlier != ours) {
-    add("contradicts " + history_name(parent) + " about where it comes from",
-        "one of the two timelines is a false branch: see pgwalship timeline", {});
+  if (parents == histories_.end()) {
+    return;
+  }
+  const Result<TimelineHistory> earlier = parse_timeline_history(parent, parents->second);
+  if (earlier.ok() && !std::equal(forks.begin(), forks.end() - 1, earlier.value().forks.begin(),
+                                  earlier.value().forks.end())) {
+    add("contradicts " + history_name(parent) + " about where it comes from: " +
+            history_text(history.value()) + ", but " + history_text(earlier.value()),
+        "one of the two timelines is a false branch", {});
   }
 }
 
