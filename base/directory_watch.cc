@@ -19,20 +19,39 @@ constexpr std::uint32_t kLostEvents =
 // Some hundred events at a time; one is at most 272 bytes.
 constexpr std::size_t kReadBytes = 64U * 1024;
 
+Error watch_error(const std::string& directory, int code) {
+  Error error = errno_error("watch '" + directory + "'", code);
+  if (code == EMFILE || code == ENOSPC) {
+    error.hint = "raise fs.inotify.max_user_instances or max_user_watches (sysctl)";
+  }
+  return error;
+}
+
+Result<int> add_watch(int fd, const std::string& directory) {
+  const int watch = ::inotify_add_watch(fd, directory.c_str(), kNameEvents | kDirectoryEvents);
+  return watch < 0 ? Result<int>(watch_error(directory, errno)) : Result<int>(watch);
+}
+
 }  // namespace
 
 Result<DirectoryWatch> DirectoryWatch::open(const std::string& directory) {
-  const std::string doing = "watch '" + directory + "'";
   Fd fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!fd.valid() ||
-      ::inotify_add_watch(fd.get(), directory.c_str(), kNameEvents | kDirectoryEvents) < 0) {
-    Error error = errno_error(doing, errno);
-    if (errno == EMFILE || errno == ENOSPC) {
-      error.hint = "raise fs.inotify.max_user_instances or max_user_watches (sysctl)";
-    }
-    return error;
+  if (!fd.valid()) {
+    return watch_error(directory, errno);
   }
-  return DirectoryWatch(std::move(fd));
+  TRY_ASSIGN(const int watch, add_watch(fd.get(), directory));
+  return DirectoryWatch(std::move(fd), directory, watch);
+}
+
+// The kernel gives the same descriptor for the same directory, however it is named.
+Result<DirectoryWatch::Renewed> DirectoryWatch::renew() {
+  TRY_ASSIGN(const int watch, add_watch(fd_.get(), directory_));
+  if (watch == watch_) {
+    return Renewed::kSame;
+  }
+  ::inotify_rm_watch(fd_.get(), watch_);  // fails when the kernel has dropped it already
+  watch_ = watch;
+  return Renewed::kOther;
 }
 
 DirectoryWatch::Changes DirectoryWatch::take() {

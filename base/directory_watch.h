@@ -1,6 +1,7 @@
 // Tells which names of one directory may have changed, by any process: inotify(7). A hint, never a
 // fact: what a name stands for is what a look at it says. Changes on other machines of a network
-// file system are not seen. The only file that includes <sys/inotify.h>. One thread.
+// file system are not seen. The only file that includes <sys/inotify.h>. One thread, but for
+// renew().
 #pragma once
 
 #include "base/fd.h"
@@ -29,10 +30,19 @@ class DirectoryWatch {
   // All changes that were made before the call; does not wait.
   Changes take();
 
+  // Whether the path still names the watched directory. When it names another one (the old was
+  // removed, or something was mounted or unmounted there), that is watched from now on.
+  // Any thread, one at a time.
+  enum class Renewed { kSame, kOther };
+  Result<Renewed> renew();
+
  private:
-  explicit DirectoryWatch(Fd fd) : fd_(std::move(fd)) {}
+  DirectoryWatch(Fd fd, std::string directory, int watch)
+      : fd_(std::move(fd)), directory_(std::move(directory)), watch_(watch) {}
 
   Fd fd_;
+  std::string directory_;
+  int watch_;  // renew() alone uses it
 };
 
 }  // namespace pgwalship

@@ -10,6 +10,7 @@
 //     <archive>/.pgwalship/needs                 what this node's own server needs, from there on
 //     <archive>/.pgwalship/daemon.lock           held by the one daemon that serves this archive
 //     <archive>/.pgwalship/scrub                 where the scrub is; derived
+//     <archive>/.pgwalship/index                 what is in the archive, derived (wal/index_cache.h)
 #pragma once
 
 #include "wal/segment_name.h"
@@ -40,6 +41,7 @@ class ArchiveLayout {
   std::string floor_file() const { return state_directory() + "/floor"; }
   std::string needs_file() const { return state_directory() + "/needs"; }
   std::string daemon_lock_file() const { return state_directory() + "/daemon.lock"; }
+  std::string index_file() const { return state_directory() + "/index"; }
 
   // "000000010000000000000001.gz" gives the name; anything else nothing.
   static std::optional<WalName> name_of_file(std::string_view file_name);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <tuple>
 
 namespace pgwalship {
 namespace {
@@ -86,6 +87,21 @@ TEST_F(DirectoryWatchTest, AsksForAScanWhenTheDirectoryGoes) {
 TEST_F(DirectoryWatchTest, AsksForAScanWhenTheDirectoryIsMoved) {
   std::filesystem::rename(path_, dir_.file("elsewhere"));
   EXPECT_TRUE(watch_.take().rescan);
+}
+
+TEST_F(DirectoryWatchTest, RenewedItWatchesWhatThePathNamesNow) {
+  EXPECT_EQ(watch_.renew().value(), DirectoryWatch::Renewed::kSame);
+  write(inside("first"));
+  EXPECT_EQ(names(), Names{"first"});
+  std::filesystem::rename(path_, dir_.file("elsewhere"));
+  EXPECT_EQ(watch_.renew().error().code, Errc::kNotFound);
+  std::filesystem::create_directory(path_);
+  EXPECT_EQ(watch_.renew().value(), DirectoryWatch::Renewed::kOther);
+  std::ignore = watch_.take();
+  write(inside("second"));
+  write(dir_.file("elsewhere/third"));
+  EXPECT_EQ(names(), Names{"second"});
+  EXPECT_EQ(watch_.renew().value(), DirectoryWatch::Renewed::kSame);
 }
 
 TEST(DirectoryWatch, NeedsADirectory) {

@@ -1,0 +1,249 @@
+#include "wal/live_index.h"
+
+#include "wal/archive_scan.h"
+#include "wal/index_cache.h"
+
+#include <algorithm>
+#include <memory>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace pgwalship {
+namespace {
+
+constexpr std::uint64_t kUnsavedShare = 16;
+
+bool worth_saving(std::uint64_t changes, std::uint64_t changes_min, std::uint64_t size) {
+  return changes >= std::max(changes_min, size / kUnsavedShare);
+}
+
+Error queue_full() {
+  return Error{Errc::kRetry, "index: the disk is too slow, its queue is full", {}};
+}
+
+}  // namespace
+
+// At the names that changed.
+struct LiveIndex::Look {
+  std::vector<WalName> names;
+  bool sync = false;
+  std::vector<FileLook> files;
+  bool complete = true;  // false: there are changes that these are not
+  Result<void> synced;
+};
+
+struct LiveIndex::Scan {
+  std::optional<ArchiveIndex> known;  // nothing: the cache's
+  std::uint64_t unique = 0;
+  bool sync = false;
+  std::optional<Result<ArchiveScan>> result;
+  Result<void> synced;
+  bool watched = true;  // what changes after the scan will be reported
+  bool saved = false;
+};
+
+LiveIndex::LiveIndex(FileSystem& file_system, const Clock& clock, Options options, Post post)
+    : file_system_(file_system),
+      clock_(clock),
+      options_(std::move(options)),
+      layout_(options_.directory),
+      post_(std::move(post)),
+      next_unique_(options_.seed) {}
+
+void LiveIndex::refresh(Handler handler) {
+  take_changes();
+  waiters_.push_back({jobs_ + 1, std::move(handler)});
+  const std::uint64_t job = jobs_ + 1;
+  const bool posted = needs_scan() ? post_scan() : post_look();
+  if (!posted) {
+    finish(job, queue_full());
+  }
+}
+
+void LiveIndex::on_changes() {
+  take_changes();
+  if (lost_) {
+    // The next refresh() scans when this finds no room.
+    std::ignore = scans_ > 0 || post_scan();
+  } else if (!changed_.empty()) {
+    lost_ = !post_look();
+  }
+}
+
+void LiveIndex::take_changes() {
+  if (watch_) {
+    const DirectoryWatch::Changes changes = watch_->take();
+    lost_ = lost_ || changes.rescan;
+    changed_.insert(changes.names.begin(), changes.names.end());
+  }
+}
+
+bool LiveIndex::needs_scan() const {
+  return !watch_ || lost_ || !scanned_at_ || clock_.now() - *scanned_at_ >= kIndexScanInterval;
+}
+
+// Jobs -----------------------------------------------------------------------------------------
+
+// Posted also when no name changed: it finds out whether the directory is still the same.
+bool LiveIndex::post_look() {
+  const std::uint64_t job = ++jobs_;
+  auto look = std::make_shared<Look>();
+  for (const std::string& file : changed_) {
+    if (std::optional<WalName> name = ArchiveLayout::name_of_file(file)) {
+      look->names.push_back(std::move(*name));
+    }
+  }
+  changed_.clear();
+  look->sync = must_sync(job);
+  return post_([this, job, look]() -> Worker::Completion {
+    run(*look);
+    return [this, job, look] { apply(job, *look); };
+  });
+}
+
+bool LiveIndex::post_scan() {
+  const std::uint64_t job = ++jobs_;
+  auto scan = std::make_shared<Scan>();
+  scan->unique = next_unique_++;
+  if (scanned_) {
+    scan->known = index_;
+  }
+  scan->sync = must_sync(job);
+  ++scans_;
+  lost_ = false;
+  changed_.clear();
+  scanned_at_ = clock_.now();
+  const bool posted = post_([this, job, scan]() -> Worker::Completion {
+    run(*scan);
+    return [this, job, scan] { apply(job, *scan); };
+  });
+  if (!posted) {
+    --scans_;
+    lost_ = true;
+  }
+  return posted;
+}
+
+// Only somebody who waits for the job relies on it.
+bool LiveIndex::must_sync(std::uint64_t job) const {
+  return options_.names == Names::kDurable &&
+         std::ranges::any_of(waiters_, [&](const Waiter& waiter) { return waiter.job == job; });
+}
+
+void LiveIndex::post_save() {
+  auto copy = std::make_shared<ArchiveIndex>(index_);
+  const std::uint64_t unique = next_unique_++;
+  const bool posted = post_([this, copy, unique]() -> Worker::Completion {
+    // Whoever starts without it reads more headers.
+    std::ignore = save_index_cache(file_system_, layout_, *copy, unique);
+    return [] {};
+  });
+  unsaved_ = posted ? 0 : unsaved_;
+}
+
+// On the worker --------------------------------------------------------------------------------
+
+void LiveIndex::run(Look& look) {
+  for (const WalName& name : look.names) {
+    const Result<FileLook> file = look_at_file(file_system_, layout_, name);
+    if (file.ok()) {
+      look.files.push_back(file.value());
+    } else {
+      look.complete = false;
+    }
+  }
+  // After the looks: it is true of them, too, that the path names the watched directory.
+  const auto renewed = watch_->renew();
+  if (!renewed.ok() || renewed.value() != DirectoryWatch::Renewed::kSame) {
+    look.complete = false;
+  }
+  if (look.sync && look.complete) {
+    look.synced = file_system_.sync_directory(layout_.directory());
+  }
+}
+
+void LiveIndex::run(Scan& scan) {
+  // Before the scan, so that nothing falls between.
+  scan.watched = watch_ && watch_->renew().ok();
+  if (!scan.known) {
+    scan.known = load_index_cache(file_system_, layout_);
+  }
+  scan.result = scan_archive(file_system_, layout_, *scan.known);
+  if (scan.result->ok()) {
+    const ArchiveScan& found = scan.result->value();
+    scan.saved = worth_saving(found.headers_read, options_.cache_changes_min, found.index.size()) &&
+                 save_index_cache(file_system_, layout_, found.index, scan.unique).ok();
+  }
+  if (scan.sync && scan.result->ok()) {
+    scan.synced = file_system_.sync_directory(layout_.directory());
+  }
+  scan.known.reset();
+}
+
+// Completions ----------------------------------------------------------------------------------
+
+void LiveIndex::apply(std::uint64_t job, const Look& look) {
+  for (const FileLook& file : look.files) {
+    if (file.entry) {
+      index_.put(file.place, *file.entry);
+    } else {
+      index_.remove(file.place);
+    }
+    if (file.segment_bytes != 0) {
+      index_.set_segment_bytes(file.segment_bytes);
+    }
+  }
+  unsaved_ += look.files.size();
+  if (worth_saving(unsaved_, options_.cache_changes_min, index_.size())) {
+    post_save();
+  }
+  if (look.complete) {
+    finish(job, error_ ? Result<void>(*error_) : look.synced);
+    return;
+  }
+  const std::uint64_t next = jobs_ + 1;
+  for (Waiter& waiter : waiters_) {
+    waiter.job = waiter.job <= job ? next : waiter.job;
+  }
+  if (!post_scan()) {
+    finish(next, queue_full());
+  }
+}
+
+// What changed since the scan began was reported since, and is looked at in a later job.
+void LiveIndex::apply(std::uint64_t job, Scan& scan) {
+  --scans_;
+  if (scan.result->ok()) {
+    ArchiveScan found = std::move(*scan.result).value();
+    index_ = std::move(found.index);
+    scanned_ = true;
+    error_.reset();
+    unsaved_ = scan.saved ? 0 : unsaved_ + found.headers_read;
+    finish(job, scan.synced);
+  } else {
+    lost_ = true;
+    error_ = scan.result->error();
+    finish(job, *error_);
+  }
+  if (lost_ && scans_ == 0 && scanned_ && !error_) {
+    std::ignore = post_scan();  // the next refresh() scans when this finds no room
+  }
+  lost_ = lost_ || !scan.watched;
+}
+
+void LiveIndex::finish(std::uint64_t job, const Result<void>& outcome) {
+  std::vector<Handler> handlers;
+  std::erase_if(waiters_, [&](Waiter& waiter) {
+    if (waiter.job > job) {
+      return false;
+    }
+    handlers.push_back(std::move(waiter.handler));
+    return true;
+  });
+  for (const Handler& handler : handlers) {
+    handler(outcome);
+  }
+}
+
+}  // namespace pgwalship
