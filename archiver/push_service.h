@@ -8,6 +8,7 @@
 #include "base/worker.h"
 #include "transport/file_pull.h"
 #include "transport/link_set.h"
+#include "wal/live_index.h"
 
 #include <deque>
 #include <functional>
@@ -35,6 +36,7 @@ class PushService final : public LinkSet::Observer {
     LinkSet& links;
     FileSystem& file_system;
     ArchiveStore& store;
+    LiveIndex& index;
     Log& log;
   };
 
@@ -92,10 +94,9 @@ class PushService final : public LinkSet::Observer {
     bool stored = false;
   };
   struct Comparison {
-    std::optional<Result<std::vector<WalName>>> mine;
-    Result<SegmentPosition> floor = SegmentPosition{0};
-    std::vector<WalName> theirs;
-    std::optional<Result<std::vector<WalName>>> all_theirs;
+    explicit Comparison(SegmentPosition floor) : archives(floor) {}
+
+    ArchiveComparison archives;
     bool self_reconciled = false;
     std::optional<bool> peer_reconciled;
   };
@@ -115,10 +116,10 @@ class PushService final : public LinkSet::Observer {
   void send_from_archive(const SendFile& action);
   void send(const SendFile& action, OutgoingFile file);
   void answer_file(const SendFile& action, Result<PutOutcome> result);
-  void request_page(NodeId peer, const std::shared_ptr<Comparison>& comparison,
-                    const std::string& after);
-  void finish_comparison(NodeId peer, const std::shared_ptr<Comparison>& comparison);
-  static Result<Differences> differences(const Comparison& comparison, SegmentPosition their_floor);
+  using ComparisonRef = std::shared_ptr<Comparison>;
+  void ask(NodeId peer, const ComparisonRef& comparison);
+  void take(NodeId peer, const ComparisonRef& comparison, const Message& answer);
+  void finish(NodeId peer, const ComparisonRef& comparison, Result<Differences> differences);
   void fail_upload(PushId push, Error error);
   void settle_reply(Upload& upload, Result<std::string> verdict);
   void forget_if_over(PushId push);
@@ -130,7 +131,7 @@ class PushService final : public LinkSet::Observer {
   Totals totals_;
   PushId next_push_ = 1;
   std::map<PushId, UploadRef> uploads_;
-  std::map<NodeId, std::shared_ptr<Comparison>> comparisons_;
+  std::map<NodeId, std::shared_ptr<Comparison>> comparisons_;  // empty: it has not begun
   struct OpenPull {
     NodeId peer;
     std::shared_ptr<FilePull> pull;

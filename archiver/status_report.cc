@@ -8,8 +8,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::uint32_t kDefaultSegmentBytes = 16U << 20U;
-
 double seconds_since(TimePoint then, TimePoint now) {
   return std::chrono::duration<double>(now - then).count();
 }
@@ -59,14 +57,14 @@ Json peers_json(const StatusInputs& in) {
 
 Json archive_json(const StatusInputs& in) {
   Json ranges = Json::array();
-  for (const ArchiveRange& range : archive_ranges(in.disk.archived, in.disk.segment_bytes)) {
+  for (const ArchiveIndex::Run& range : in.archive.runs()) {
     ranges.push_back(Json{{"timeline", range.timeline},
                           {"first", range.first},
                           {"last", range.last},
                           {"files", range.files}});
   }
   Json archive{{"directory", in.archive_directory},
-               {"files", in.disk.archived.size()},
+               {"files", in.archive.size()},
                {"ranges", std::move(ranges)},
                {"complete", in.disk.reconciled || in.nodes.size() < 2}};
   if (in.disk.free_bytes) {
@@ -166,41 +164,12 @@ Json postgresql_json(const StatusInputs& in) {
 
 }  // namespace
 
-std::vector<ArchiveRange> archive_ranges(const std::vector<WalName>& sorted,
-                                         std::uint32_t segment_bytes) {
-  const std::uint32_t bytes = segment_bytes == 0 ? kDefaultSegmentBytes : segment_bytes;
-  std::vector<ArchiveRange> ranges;
-  std::optional<WalName> expected;
-  for (const WalName& name : sorted) {
-    if (name.kind() != WalKind::kSegment) {
-      continue;
-    }
-    if (!expected || !(*expected == name)) {
-      ranges.push_back(ArchiveRange{name.timeline(), name.text(), name.text(), 0});
-    }
-    ranges.back().last = name.text();
-    ++ranges.back().files;
-    expected = name.next(bytes);
-  }
-  return ranges;
-}
-
 DiskFacts read_disk_facts(const FileSystem& file_system, const ArchiveStore& store,
                           const std::string& data_directory) {
   DiskFacts facts;
-  if (auto names = store.list(); names.ok()) {
-    facts.archived = std::move(names).value();
-  } else {
-    facts.error = names.error().message;
+  if (const auto names = store.list(); names.ok()) {
+    facts.timelines = find_timeline_troubles(survey_archive(store, names.value()));
   }
-  for (auto name = facts.archived.rbegin(); name != facts.archived.rend(); ++name) {
-    if (name->kind() == WalKind::kSegment) {
-      const auto file = store.open(*name);
-      facts.segment_bytes = file.ok() && file.value().facts ? file.value().facts->segment_bytes : 0;
-      break;
-    }
-  }
-  facts.timelines = find_timeline_troubles(survey_archive(store, facts.archived));
   if (const auto id = store.system_id(); id.ok()) {
     facts.system_id = id.value();
   }

@@ -13,23 +13,8 @@
 
 namespace pgwalship {
 
-// Segments of one timeline without a gap between them.
-struct ArchiveRange {
-  std::uint32_t timeline = 0;
-  std::string first;
-  std::string last;
-  std::uint64_t files = 0;
-};
-
-// `sorted` in archiving order. Only whole segments count; segment_bytes 0 (not known yet) takes
-// the default of 16 MiB.
-std::vector<ArchiveRange> archive_ranges(const std::vector<WalName>& sorted,
-                                         std::uint32_t segment_bytes);
-
 // What is read from disks for one report.
 struct DiskFacts {
-  std::vector<WalName> archived;
-  std::uint32_t segment_bytes = 0;
   std::vector<TimelineTrouble> timelines;
   std::uint64_t system_id = 0;
   bool reconciled = false;
@@ -37,7 +22,7 @@ struct DiskFacts {
   std::optional<std::uint64_t> free_bytes;
   std::string role = "unknown";              // primary, standby, recovering, stopped, unknown
   std::optional<std::uint64_t> ready_files;  // .ready files in pg_wal/archive_status
-  std::string error;                         // why the archive could not be read, or empty
+  std::string error;  // why the archive could not be read, or empty; for the caller to fill in
 };
 // Reads them; blocks. `data_directory` may be empty.
 DiskFacts read_disk_facts(const FileSystem& file_system, const ArchiveStore& store,
@@ -66,6 +51,7 @@ struct StatusInputs {
   const PushService::Totals& totals;
   const LinkSet& links;
   const DiskFacts& disk;
+  const ArchiveIndex& archive;  // as far as it has been read
   TimePoint now{};
   const PostgresFacts* postgres = nullptr;  // null: not asked, or not answered yet
   CareFacts care = {};

@@ -14,6 +14,7 @@
 #include "transport/ssh_link.h"
 #include "wal/archive_lock.h"
 #include "wal/archive_store.h"
+#include "wal/live_index.h"
 
 #include <csignal>
 #include <random>
@@ -29,6 +30,8 @@ namespace {
 // Jobs that may wait for a disk: a push is at most kQueuedBytesMax of 64 KiB pieces, and a pull of
 // the largest segment comes faster than it is written.
 constexpr std::size_t kJobsMax = 4096;
+// Looks at the archive for its index, which one more would repeat.
+constexpr std::size_t kLooksMax = 64;
 constexpr std::size_t kClientsMax = 256;
 // How often a new archive is asked whose it has become.
 constexpr std::chrono::seconds kIdentityInterval{1};
@@ -123,8 +126,10 @@ struct Daemon::Parts {
         listener(std::move(local_listener)),
         store(file_system, {c.archive.directory, c.archive.minimum_free_bytes, seed_from_system()}),
         links(*loop),
+        index(file_system, k, {.directory = c.archive.directory, .seed = seed_from_system()},
+              [this](Worker::Job job) { return looks->post(std::move(job)); }),
         pushes(push_options(c, nodes, [this](const WalName& name) { fetches.heal(name); }),
-               {*loop, *disk, *scans, links, file_system, store, l}),
+               {*loop, *disk, *scans, links, file_system, store, index, l}),
         fetches({nodes, c.quorum, c.cluster.on_quorum_loss,
                  static_cast<std::size_t>(c.restore.prefetch)},
                 {*loop, *disk, *scans, *quiet, links, store, l}),
@@ -138,9 +143,11 @@ struct Daemon::Parts {
     disk.reset();
     scans.reset();
     quiet.reset();
+    looks.reset();
   }
 
   Result<void> connect();
+  Result<void> watch_archive();
   void accept_client();
   void on_postgres();
   void on_signal();
@@ -152,6 +159,7 @@ struct Daemon::Parts {
   bool is_busy() const { return fetches.in_recovery() || pushes.shipper().open_pushes() > 0; }
   CareFacts care() const;
   void status(const std::function<void(std::string)>& handler);
+  void read_status(const std::function<void(std::string)>& handler);
 
   Config config;
   Log& log;
@@ -168,6 +176,9 @@ struct Daemon::Parts {
   std::unique_ptr<Worker> scans = std::make_unique<Worker>(kJobsMax);
   // For what nobody waits for: what is fetched ahead, repairs.
   std::unique_ptr<Worker> quiet = std::make_unique<Worker>(kJobsMax);
+  // The index has its own: without its cache a million headers are read at the start.
+  std::unique_ptr<Worker> looks = std::make_unique<Worker>(kLooksMax);
+  LiveIndex index;
   PushService pushes;
   FetchService fetches;
   ScrubService scrub;
@@ -220,6 +231,7 @@ Result<void> Daemon::Parts::connect() {
     std::ignore = setpriority(PRIO_PROCESS, 0, kQuietNice);  // of this thread alone, on Linux
     return [] {};
   });
+  TRY(watch_archive());
   Random random(seed_from_system());
   for (NodeId id = 0; id < nodes.size(); ++id) {
     if (id != nodes.self) {
@@ -235,6 +247,23 @@ Result<void> Daemon::Parts::connect() {
                     [this](EventLoop::Ready) { on_postgres(); }));
   }
   loop->on_turn([this](TimePoint now) { return turn(now); });
+  return {};
+}
+
+Result<void> Daemon::Parts::watch_archive() {
+  TRY(loop->watch(looks->event_fd(), Interest::kRead,
+                  [this](EventLoop::Ready) { looks->drain(); }));
+  if (auto watch = DirectoryWatch::open(config.archive.directory); watch.ok()) {
+    index.watch(std::move(watch).value());
+    TRY(loop->watch(index.fd(), Interest::kRead, [this](EventLoop::Ready) { index.on_changes(); }));
+  } else {
+    log.warning(watch.error().text());  // each comparison scans
+  }
+  index.refresh([this](const Result<void>& outcome) {
+    if (!outcome.ok()) {
+      log.warning(outcome.error().text());
+    }
+  });
   return {};
 }
 
@@ -360,15 +389,30 @@ CareFacts Daemon::Parts::care() const {
 }
 
 void Daemon::Parts::status(const std::function<void(std::string)>& handler) {
+  // Not while a first scan may take long: it is said that the archive is still being read.
+  if (index.scanned()) {
+    index.refresh([this, handler](const Result<void>&) { read_status(handler); });
+  } else {
+    read_status(handler);
+  }
+}
+
+void Daemon::Parts::read_status(const std::function<void(std::string)>& handler) {
   const bool posted = scans->post([this, handler]() -> Worker::Completion {
     auto facts = std::make_shared<DiskFacts>(
         read_disk_facts(file_system, store, config.postgres.data_directory));
     return [this, handler, facts] {
+      if (index.error().has_value()) {
+        facts->error = index.error()->message;
+      } else if (!index.scanned()) {
+        facts->error = "the archive is still being read";
+      }
       const auto& asked = postgres_news.latest();
       handler(status_json(
           StatusInputs{nodes, config.cluster.name, config.archive.directory, config.quorum.text(),
                        config_digest(config), pushes.shipper(), pushes.totals(), links, *facts,
-                       loop->now(), asked ? &*asked : nullptr, care(), &pushes.timelines()}));
+                       index.index(), loop->now(), asked ? &*asked : nullptr, care(),
+                       &pushes.timelines()}));
     };
   });
   if (!posted) {

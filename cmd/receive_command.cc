@@ -5,6 +5,7 @@
 #include "cmd/verbs.h"
 #include "transport/local_socket.h"
 #include "transport/receiver.h"
+#include "wal/live_index.h"
 
 #include <algorithm>
 #include <array>
@@ -29,6 +30,8 @@ constexpr int kUsage = 2;
 // and each reconnect would leave one more of us.
 constexpr std::chrono::milliseconds kSilenceMin{60'000};
 constexpr int kSilentKeepalives = 10;
+// Looks at the archive that wait: a sender's comparisons, and names that changed.
+constexpr std::size_t kLooksMax = 64;
 
 Result<void> make_non_blocking(int fd) {
   const int flags = ::fcntl(fd, F_GETFL);
@@ -55,8 +58,18 @@ Result<Fd> watch_for_end_signals() {
 // Moves messages between sshd and the receiver until either side ends the session.
 class Pump {
  public:
-  Pump(Receiver& receiver, Fd end_signals, std::chrono::milliseconds silence_max)
-      : receiver_(receiver), end_signals_(std::move(end_signals)), silence_max_(silence_max) {}
+  // Borrowed. `looks` works for `index`.
+  struct Parts {
+    const Clock& clock;
+    Receiver& receiver;
+    LiveIndex& index;
+    Worker& looks;
+  };
+  Pump(Parts parts, Fd end_signals, std::chrono::milliseconds silence_max)
+      : parts_(parts),
+        receiver_(parts.receiver),
+        end_signals_(std::move(end_signals)),
+        silence_max_(silence_max) {}
 
   Result<void> run() {
     for (;;) {
@@ -109,29 +122,44 @@ class Pump {
   Result<bool> wait() {
     const bool reads = !receiver_.ended() && stream_.wants_output();
     const bool busy = !drained_ && stream_.wants_output();
-    std::array<pollfd, 3> fds{{{reads ? STDIN_FILENO : -1, POLLIN, 0},
+    std::array<pollfd, 5> fds{{{reads ? STDIN_FILENO : -1, POLLIN, 0},
                                {stream_.has_output() ? STDOUT_FILENO : -1, POLLOUT, 0},
-                               {end_signals_.get(), POLLIN, 0}}};
-    const int ready =
-        ::poll(fds.data(), fds.size(), busy ? 0 : static_cast<int>(silence_max_.count()));
-    if (ready < 0 && errno != EINTR) {
+                               {end_signals_.get(), POLLIN, 0},
+                               {parts_.looks.event_fd(), POLLIN, 0},
+                               {parts_.index.fd(), POLLIN, 0}}};
+    const auto silence_left =
+        std::chrono::ceil<std::chrono::milliseconds>(heard_ + silence_max_ - parts_.clock.now());
+    if (::poll(fds.data(), fds.size(),
+               busy ? 0 : static_cast<int>(std::max<std::int64_t>(silence_left.count(), 0))) < 0 &&
+        errno != EINTR) {
       return errno_error("wait for the sender", errno);
-    }
-    if (ready == 0 && !busy) {
-      return Error{Errc::kTimeout, "the sender has been silent for too long", ""};
     }
     if (fds[2].revents != 0) {
       return false;
     }
+    if (fds[3].revents != 0) {
+      parts_.looks.drain();
+    }
+    if (fds[4].revents != 0) {
+      parts_.index.on_changes();
+    }
+    if (fds[0].revents != 0 || fds[1].revents != 0 || busy) {
+      heard_ = parts_.clock.now();
+    }
     if (fds[0].revents != 0) {
       return stream_.receive();
+    }
+    if (parts_.clock.now() - heard_ >= silence_max_) {
+      return Error{Errc::kTimeout, "the sender has been silent for too long", ""};
     }
     return true;
   }
 
+  const Parts parts_;
   Receiver& receiver_;
   const Fd end_signals_;
   const std::chrono::milliseconds silence_max_;
+  TimePoint heard_ = parts_.clock.now();  // the sender sent, or took what we sent
   MessageStream stream_{STDIN_FILENO, STDOUT_FILENO};
   bool drained_ = true;
 };
@@ -171,10 +199,24 @@ Result<void> receive(const Config& config, const std::string& from) {
                                    .minimum_free_bytes = config.archive.minimum_free_bytes,
                                    .seed = std::uint64_t{entropy()} << 32 | entropy()});
   TRY(store.prepare());
-  Receiver receiver(store, receiver_hello(config), from);
+  const SystemClock clock;
+  // A thread of its own: a scan may take long, and the sender's Pings must be answered.
+  auto looks = std::make_unique<Worker>(kLooksMax);
+  LiveIndex index(file_system, clock,
+                  {.directory = config.archive.directory,
+                   .names = LiveIndex::Names::kDurable,
+                   .seed = entropy()},
+                  [&looks](Worker::Job job) { return looks->post(std::move(job)); });
+  if (auto watch = DirectoryWatch::open(config.archive.directory); watch.ok()) {
+    index.watch(std::move(watch).value());  // without one each comparison scans
+  }
+  Receiver receiver(store, index, receiver_hello(config), from);
   const std::chrono::milliseconds silence =
       std::max(kSilenceMin, config.ssh.keepalive * kSilentKeepalives);
-  return Pump(receiver, std::move(end_signals), silence).run();
+  const Result<void> ended =
+      Pump({clock, receiver, index, *looks}, std::move(end_signals), silence).run();
+  looks.reset();  // its jobs use the index
+  return ended;
 }
 
 int receive_failure() {

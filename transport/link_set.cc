@@ -18,11 +18,8 @@ std::optional<std::uint64_t> answered_id(const Message& message) {
 }
 
 bool ends_request(const Message& message) {
-  if (const auto* list = std::get_if<ListResult>(&message)) {
-    return !list->more || list->names.empty();
-  }
   return std::holds_alternative<Done>(message) || std::holds_alternative<StatResult>(message) ||
-         std::holds_alternative<GetEnd>(message);
+         std::holds_alternative<GetEnd>(message) || std::holds_alternative<CompareResult>(message);
 }
 
 }  // namespace

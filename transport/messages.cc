@@ -1,5 +1,7 @@
 #include "transport/messages.h"
 
+#include "transport/compare_codec.h"
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -12,13 +14,11 @@ constexpr std::uint8_t kOptionalTypeBit = 0x80;
 constexpr std::uint8_t kFailedOutcome = 128;
 constexpr std::size_t kOriginBytesMax = 255;
 constexpr auto kLastErrc = Errc::kInvalid;
-constexpr std::size_t kTextLengthBytes = 2;
-constexpr std::size_t kListResultFixedBytes = 8 + 1 + 4 + 1;
 
 // The variant lists the messages in the order of docs/protocol.md; these are their numbers there.
 constexpr std::size_t kTypeCount = std::variant_size_v<Message>;
 constexpr std::array<std::uint8_t, kTypeCount> kTypes = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
-                                                         12, 13, 14, 15, 16, 17, 18, 19, 20, 25};
+                                                         14, 15, 16, 17, 18, 19, 20, 21, 22, 25};
 
 template <typename Enum>
 constexpr std::uint8_t number_of(Enum value) {
@@ -118,21 +118,6 @@ void write(ByteWriter& out, const GetEnd& message) {
   out.u32(message.file_crc32);
 }
 
-void write(ByteWriter& out, const List& message) {
-  out.u64(message.id);
-  out.text(message.after);
-}
-
-void write(ByteWriter& out, const ListResult& message) {
-  out.u64(message.id);
-  out.u8(message.more ? 1 : 0);
-  out.u32(static_cast<std::uint32_t>(message.names.size()));
-  for (const WalName& name : message.names) {
-    out.text(name.text());
-  }
-  out.u8(message.reconciled ? 1 : 0);
-}
-
 void write(ByteWriter& out, const Reconciled& message) {
   out.u64(message.id);
   out.u64(message.from);
@@ -169,6 +154,17 @@ void write(ByteWriter& out, const StatusReport& message) {
   out.raw(message.json);
 }
 
+void write(ByteWriter& out, const CompareRanges& message) {
+  out.u64(message.id);
+  encode(message.query, out);
+}
+
+void write(ByteWriter& out, const CompareResult& message) {
+  out.u64(message.id);
+  out.u8(message.reconciled ? 1 : 0);
+  encode(message.answer, out);
+}
+
 void write(ByteWriter& out, const Restored& message) {
   out.text(message.name.text());
   out.u32(message.segment_bytes);
@@ -185,8 +181,9 @@ class Fields {
   std::uint32_t u32() { return reader_.u32(); }
   std::uint64_t u64() { return reader_.u64(); }
   std::string text() { return reader_.text(); }
+  ByteView rest_view() { return reader_.raw(reader_.remaining()); }
   Bytes rest() {
-    const ByteView bytes = reader_.raw(reader_.remaining());
+    const ByteView bytes = rest_view();
     return Bytes(bytes.begin(), bytes.end());
   }
 
@@ -357,35 +354,6 @@ Decoded read<GetEnd>(Fields& in) {
 }
 
 template <>
-Decoded read<List>(Fields& in) {
-  List message;
-  message.id = in.u64();
-  message.after = in.text();
-  in.require(message.after.empty() || WalName::parse(message.after).ok());
-  return message;
-}
-
-// Names out of order, or none and yet more to come, would keep the asker asking for ever.
-template <>
-Decoded read<ListResult>(Fields& in) {
-  ListResult message;
-  message.id = in.u64();
-  message.more = in.flag();
-  const std::uint32_t count = in.u32();
-  in.require(!message.more || count > 0);
-  for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
-    std::optional<WalName> name = in.name();
-    if (!name) {
-      return std::nullopt;
-    }
-    in.require(message.names.empty() || message.names.back() < *name);
-    message.names.push_back(std::move(*name));
-  }
-  message.reconciled = in.flag();
-  return message;
-}
-
-template <>
 Decoded read<Reconciled>(Fields& in) {
   const std::uint64_t id = in.u64();
   return Reconciled{id, in.u64()};
@@ -430,6 +398,21 @@ Decoded read<StatusReport>(Fields& in) {
   message.more = in.flag();
   message.json = in.rest();
   return message;
+}
+
+template <>
+Decoded read<CompareRanges>(Fields& in) {
+  const std::uint64_t id = in.u64();
+  std::optional<CompareQuery> query = decode_compare_query(in.rest_view());
+  return query ? Decoded(CompareRanges{id, std::move(*query)}) : std::nullopt;
+}
+
+template <>
+Decoded read<CompareResult>(Fields& in) {
+  const std::uint64_t id = in.u64();
+  const bool reconciled = in.flag();
+  std::optional<CompareAnswer> answer = decode_compare_answer(in.rest_view());
+  return answer ? Decoded(CompareResult{id, reconciled, std::move(*answer)}) : std::nullopt;
 }
 
 template <>
@@ -478,24 +461,6 @@ Result<std::optional<Message>> decode(const Frame& frame) {
     return protocol_error(frame.type, std::to_string(in.remaining()) + " bytes too long");
   }
   return message;
-}
-
-ListResult list_page(std::uint64_t id, const std::vector<WalName>& sorted,
-                     const std::string& after) {
-  auto next = sorted.begin();
-  if (!after.empty()) {
-    const Result<WalName> last = WalName::parse(after);
-    CHECK(last.ok());
-    next = std::upper_bound(sorted.begin(), sorted.end(), last.value());
-  }
-  ListResult page{id, false, {}, false};
-  std::size_t room = kFramePayloadMax - kListResultFixedBytes;
-  for (; next != sorted.end() && next->text().size() + kTextLengthBytes <= room; ++next) {
-    room -= next->text().size() + kTextLengthBytes;
-    page.names.push_back(*next);
-  }
-  page.more = next != sorted.end();
-  return page;
 }
 
 }  // namespace pgwalship

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "transport/frame.h"
+#include "wal/archive_compare.h"
 #include "wal/archive_store.h"
 #include "wal/gzip.h"
 
@@ -22,6 +23,7 @@ inline constexpr std::uint16_t kProtocolVersion = 1;
 inline constexpr std::uint16_t kProtocolVersionMin = 1;
 inline constexpr std::size_t kOpenPutsMax = 64;
 inline constexpr std::size_t kOpenGetsMax = 64;
+inline constexpr std::size_t kOpenComparesMax = 4;
 // 1 GiB of raw content, and room for what gzip adds to content that does not shrink.
 inline constexpr std::uint64_t kFileBytesMax = kSegmentBytesMax + kSegmentBytesMax / 64;
 
@@ -92,16 +94,6 @@ struct GetEnd {
   std::uint64_t id = 0;
   std::uint32_t file_crc32 = 0;
 };
-struct List {
-  std::uint64_t id = 0;
-  std::string after;
-};
-struct ListResult {
-  std::uint64_t id = 0;
-  bool more = false;
-  std::vector<WalName> names;
-  bool reconciled = false;
-};
 struct Reconciled {
   std::uint64_t id = 0;
   SegmentPosition from = 0;
@@ -138,6 +130,15 @@ struct StatusReport {
   bool more = false;
   Bytes json;
 };
+struct CompareRanges {
+  std::uint64_t id = 0;
+  CompareQuery query;
+};
+struct CompareResult {
+  std::uint64_t id = 0;
+  bool reconciled = false;
+  CompareAnswer answer;
+};
 
 // Nobody answers it.
 struct Restored {
@@ -146,11 +147,11 @@ struct Restored {
 };
 
 using Message = std::variant<Hello, Failure, Put, Data, PutEnd, Done, Stat, StatResult, Get,
-                             GetBegin, GetEnd, List, ListResult, Reconciled, Ping, Pong, Fetch,
-                             FetchResult, StatusQuery, StatusReport, Restored>;
+                             GetBegin, GetEnd, Reconciled, Ping, Pong, Fetch, FetchResult,
+                             StatusQuery, StatusReport, CompareRanges, CompareResult, Restored>;
 
-// Appends the message as one frame. REQUIRES: Data at most kDataBytesMax bytes, ListResult and
-// StatusReport within kFramePayloadMax.
+// Appends the message as one frame. REQUIRES: Data at most kDataBytesMax bytes, StatusReport
+// within kFramePayloadMax, CompareRanges and CompareResult within wal/archive_compare.h's limits.
 void encode(const Message& message, Bytes& out);
 
 // Nothing for an optional message of a later version (docs/protocol.md section 2).
@@ -159,10 +160,5 @@ Result<std::optional<Message>> decode(const Frame& frame);
 // What the two Hellos must agree on (docs/protocol.md section 3; that the roles are the two ends of
 // one conversation, too); the version of the session, or the Error to send as Failure.
 Result<std::uint16_t> check_hello(const Hello& mine, const Hello& theirs);
-
-// Of names in archiving order, those that follow `after` ("" or a WalName), as many as fit one
-// ListResult.
-ListResult list_page(std::uint64_t id, const std::vector<WalName>& sorted,
-                     const std::string& after);
 
 }  // namespace pgwalship

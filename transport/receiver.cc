@@ -43,8 +43,8 @@ struct Receiver::Outgoing {
   std::uint32_t crc32 = 0;
 };
 
-Receiver::Receiver(ArchiveStore& store, Hello mine, std::string from)
-    : store_(store), mine_(as_receiver(std::move(mine))), from_(std::move(from)) {}
+Receiver::Receiver(ArchiveStore& store, LiveIndex& index, Hello mine, std::string from)
+    : store_(store), index_(index), mine_(as_receiver(std::move(mine))), from_(std::move(from)) {}
 
 Receiver::~Receiver() = default;
 
@@ -65,7 +65,7 @@ void Receiver::on_message(Message message) {
                  [this](const PutEnd& m) { on_put_end(m); },
                  [this](const Stat& m) { on_stat(m); },
                  [this](Get& m) { on_get(std::move(m)); },
-                 [this](const List& m) { on_list(m); },
+                 [this](CompareRanges& m) { on_compare(std::move(m)); },
                  [this](const Reconciled& m) { on_reconciled(m); },
                  [this](const Ping& m) { outbox_.push_back(Pong{m.number}); },
                  [this](const auto&) { fail(protocol_error("a receiver takes no such message")); },
@@ -273,24 +273,33 @@ Result<ArchiveFile> Receiver::open(const WalName& name) const {
                "check on '" + mine_.node + "' that the archive's file system is mounted"};
 }
 
-void Receiver::on_list(const List& list) {
-  if (!take_new_id(list.id)) {
+// Answered when the index holds all that the archive held when it was asked: perhaps after a scan.
+void Receiver::on_compare(CompareRanges asked) {
+  if (!take_new_id(asked.id)) {
     return;
   }
-  if (list.after.empty() || !listing_) {
-    Result<std::vector<WalName>> names = store_.list_durable();
-    if (!names.ok()) {
-      refuse(list.id, names.error());
+  if (comparing_.size() >= kOpenComparesMax) {
+    refuse(asked.id, Error{Errc::kRetry,
+                           "more than " + std::to_string(kOpenComparesMax) + " open CompareRanges",
+                           {}});
+    return;
+  }
+  const std::uint64_t id = asked.id;
+  comparing_.insert(id);
+  const auto query = std::make_shared<CompareQuery>(std::move(asked.query));
+  index_.refresh([this, id, query](const Result<void>& outcome) {
+    if (ended_) {
       return;
     }
-    listing_ = std::move(names).value();
-  }
-  ListResult page = list_page(list.id, *listing_, list.after);
-  page.reconciled = store_.reconciled();
-  if (!page.more) {
-    listing_.reset();
-  }
-  outbox_.push_back(std::move(page));
+    comparing_.erase(id);
+    const Result<SegmentPosition> floor = store_.floor();
+    if (!outcome.ok() || !floor.ok()) {
+      refuse(id, outcome.ok() ? floor.error() : outcome.error());
+      return;
+    }
+    outbox_.push_back(CompareResult{id, store_.reconciled(),
+                                    answer_compare(index_.index(), *query, floor.value())});
+  });
 }
 
 void Receiver::on_reconciled(const Reconciled& reconciled) {
@@ -307,7 +316,7 @@ void Receiver::on_reconciled(const Reconciled& reconciled) {
 
 // False, and the session over, when the id belongs to a request that is still open.
 bool Receiver::take_new_id(std::uint64_t id) {
-  const bool open = incoming_.contains(id) ||
+  const bool open = incoming_.contains(id) || comparing_.contains(id) ||
                     std::ranges::any_of(outgoing_, [id](const auto& out) { return out->id == id; });
   if (open) {
     fail(protocol_error("id " + std::to_string(id) + " is already open"));
@@ -368,7 +377,7 @@ void Receiver::end() {
   ended_ = true;
   incoming_.clear();
   outgoing_.clear();
-  listing_.reset();
+  comparing_.clear();
 }
 
 }  // namespace pgwalship

@@ -1,19 +1,21 @@
 // The peer's end of a link: messages in, operations on the archive, messages out. `pgwalship
 // receive` pumps it between sshd and the archive; the simulator runs it over its network. It works
 // on the archive directly, so a peer serves while its own daemon is down. It can add, read and
-// list; nothing it is told deletes or changes anything (G6). One thread; disk operations block it.
+// list; nothing it is told deletes or changes anything (G6). One thread; disk operations block it,
+// but for those of the index.
 #pragma once
 
 #include "transport/messages.h"
 #include "wal/archive_store.h"
+#include "wal/live_index.h"
 
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
-#include <vector>
 
 namespace pgwalship {
 
@@ -22,7 +24,9 @@ class Receiver {
   // `mine` is sent as the answer to the sender's Hello; its role is set here, its system_id and
   // reconciled are read from the store. `from` is the node that the key of this connection belongs
   // to (--from); a Hello that claims another name is refused.
-  Receiver(ArchiveStore& store, Hello mine, std::string from);
+  // `store` and `index` are of the same archive, and outlive it; no completion of the index's jobs
+  // runs after it.
+  Receiver(ArchiveStore& store, LiveIndex& index, Hello mine, std::string from);
   Receiver(const Receiver&) = delete;
   Receiver& operator=(const Receiver&) = delete;
   ~Receiver();
@@ -49,7 +53,7 @@ class Receiver {
   void on_put_end(const PutEnd& end);
   void on_stat(const Stat& stat);
   void on_get(Get get);
-  void on_list(const List& list);
+  void on_compare(CompareRanges asked);
   void on_reconciled(const Reconciled& reconciled);
 
   bool take_new_id(std::uint64_t id);
@@ -63,6 +67,7 @@ class Receiver {
   void end();
 
   ArchiveStore& store_;
+  LiveIndex& index_;
   Hello mine_;
   const std::string from_;  // constant after construction
   bool greeted_ = false;
@@ -70,8 +75,7 @@ class Receiver {
   std::deque<Message> outbox_;
   std::map<std::uint64_t, std::unique_ptr<Incoming>> incoming_;
   std::deque<std::unique_ptr<Outgoing>> outgoing_;
-  // From the first page of a listing to its last, so that paging does not read the directory again.
-  std::optional<std::vector<WalName>> listing_;
+  std::set<std::uint64_t> comparing_;  // CompareRanges that wait for the index
 };
 
 }  // namespace pgwalship

@@ -31,7 +31,13 @@ Daemon::Daemon(Schedule& schedule, NodeDisk& disk, Options options)
       options_(std::move(options)),
       store_(disk_, {.directory = kArchiveDirectory, .seed = options_.seed}),
       disk_jobs_(process_),
-      scan_jobs_(process_) {
+      scan_jobs_(process_),
+      clock_(schedule),
+      index_(disk_, clock_, {.directory = kArchiveDirectory, .seed = options_.seed},
+             [this](Worker::Job job) {
+               scan_jobs_.post(std::move(job));
+               return true;
+             }) {
   start();
 }
 

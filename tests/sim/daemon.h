@@ -9,6 +9,7 @@
 #include "tests/sim/disk.h"
 #include "tests/sim/link.h"
 #include "tests/sim/mutation.h"
+#include "wal/live_index.h"
 
 #include <deque>
 #include <functional>
@@ -72,10 +73,9 @@ class Daemon {
   };
   using UploadRef = std::shared_ptr<Upload>;
   struct Comparison {
-    std::optional<Result<std::vector<WalName>>> mine;
-    Result<SegmentPosition> floor = SegmentPosition{0};
-    std::vector<WalName> page;
-    std::optional<Result<std::vector<WalName>>> theirs;
+    explicit Comparison(SegmentPosition floor) : archives(floor) {}
+
+    ArchiveComparison archives;
     bool self_reconciled = false;
     std::optional<bool> peer_reconciled;
   };
@@ -120,8 +120,9 @@ class Daemon {
   void store(PushId push, const UploadRef& upload);
   void send_from_archive(const SendFile& action);
   void send(const SendFile& action, OutgoingFile file);
-  void request_page(NodeId peer, const ComparisonRef& comparison, const std::string& after);
-  void finish_comparison(NodeId peer, const ComparisonRef& comparison);
+  void ask(NodeId peer, const ComparisonRef& comparison);
+  void take(NodeId peer, const ComparisonRef& comparison, const Message& answer);
+  void finish(NodeId peer, const ComparisonRef& comparison, Result<Differences> differences);
   void forget_if_over(PushId push);
 
   // daemon_fetch.cc
@@ -148,6 +149,8 @@ class Daemon {
   ArchiveStore store_;
   JobQueue disk_jobs_;
   JobQueue scan_jobs_;
+  const ScheduleClock clock_;
+  LiveIndex index_;  // without a watch: it scans at each comparison
   std::optional<Shipper> shipper_;
   std::map<NodeId, std::unique_ptr<Link>> links_;
   std::uint64_t next_id_ = 1;

@@ -162,66 +162,74 @@ void Daemon::send(const SendFile& action, OutgoingFile file) {
 
 void Daemon::act(const Compare& action) {
   const NodeId peer = action.peer;
-  const auto comparison = std::make_shared<Comparison>();
-  comparisons_[peer] = comparison;
-  scan_jobs_.post([this, peer, comparison]() -> JobQueue::Completion {
+  comparisons_[peer] = nullptr;
+  scan_jobs_.post([this, peer]() -> JobQueue::Completion {
     const bool reconciled = store_.reconciled();
-    auto names = std::make_shared<Result<std::vector<WalName>>>(store_.list());
-    const auto floor = store_.floor();
-    return [this, peer, comparison, names, reconciled, floor] {
-      comparison->floor = floor;
-      comparison->mine = std::move(*names);
+    const Result<SegmentPosition> floor = store_.floor();
+    return [this, peer, reconciled, floor] {
+      const auto current = comparisons_.find(peer);
+      if (current == comparisons_.end()) {
+        return;
+      }
+      const auto comparison = std::make_shared<Comparison>(floor.ok() ? floor.value() : 0);
       comparison->self_reconciled = reconciled;
-      finish_comparison(peer, comparison);
+      current->second = comparison;
+      if (!floor.ok()) {
+        finish(peer, comparison, floor.error());
+        return;
+      }
+      index_.refresh([this, peer, comparison](const Result<void>& outcome) {
+        if (outcome.ok()) {
+          ask(peer, comparison);
+        } else {
+          finish(peer, comparison, outcome.error());
+        }
+      });
     };
   });
-  request_page(peer, comparison, "");
 }
 
-void Daemon::request_page(NodeId peer, const ComparisonRef& comparison, const std::string& after) {
-  Link& link = *links_.at(peer);
-  if (!link.is_up()) {
+void Daemon::ask(NodeId peer, const ComparisonRef& comparison) {
+  const auto current = comparisons_.find(peer);
+  if (current == comparisons_.end() || current->second != comparison || !links_.at(peer)->is_up()) {
     return;
   }
-  link.request(
+  std::optional<CompareQuery> query = comparison->archives.next(index_.index());
+  if (!query) {
+    finish(peer, comparison, std::move(comparison->archives).result());
+    return;
+  }
+  links_.at(peer)->request(
       [&](std::uint64_t id) -> Message {
-        return List{id, after};
+        return CompareRanges{id, std::move(*query)};
       },
-      [this, peer, comparison](const Message& answer) {
-        if (const auto* page = std::get_if<ListResult>(&answer)) {
-          comparison->peer_reconciled = page->reconciled || mutated(Mutation::kNewNodesCount);
-          comparison->page.insert(comparison->page.end(), page->names.begin(), page->names.end());
-          if (page->more && !page->names.empty()) {
-            request_page(peer, comparison, page->names.back().text());
-            return;
-          }
-          comparison->theirs = std::move(comparison->page);
-        } else if (const auto* done = std::get_if<Done>(&answer); done != nullptr && done->error) {
-          comparison->theirs = *done->error;
-        }
-        finish_comparison(peer, comparison);
-      });
+      [this, peer, comparison](const Message& answer) { take(peer, comparison, answer); });
 }
 
-void Daemon::finish_comparison(NodeId peer, const ComparisonRef& comparison) {
+void Daemon::take(NodeId peer, const ComparisonRef& comparison, const Message& answer) {
+  if (const auto* done = std::get_if<Done>(&answer); done != nullptr && done->error) {
+    finish(peer, comparison, *done->error);
+    return;
+  }
+  const auto* result = std::get_if<CompareResult>(&answer);
+  if (result == nullptr) {
+    return;
+  }
+  comparison->peer_reconciled = result->reconciled || mutated(Mutation::kNewNodesCount);
+  const Result<void> taken = comparison->archives.take(index_.index(), result->answer);
+  CHECK(taken.ok());
+  ask(peer, comparison);
+}
+
+void Daemon::finish(NodeId peer, const ComparisonRef& comparison, Result<Differences> differences) {
   const auto current = comparisons_.find(peer);
-  if (current == comparisons_.end() || current->second != comparison || !comparison->mine ||
-      !comparison->theirs) {
+  if (current == comparisons_.end() || current->second != comparison) {
     return;
   }
   comparisons_.erase(current);
-  if (mutated(Mutation::kNoCatchUp)) {
-    comparison->theirs = *comparison->mine;
+  if (differences.ok() && mutated(Mutation::kNoCatchUp)) {
+    differences = Differences{};
   }
-  const auto& mine = *comparison->mine;
-  const auto& theirs = *comparison->theirs;
-  const auto& floor = comparison->floor;
-  Result<Differences> differences =
-      !mine.ok()     ? Result<Differences>(mine.error())
-      : !theirs.ok() ? Result<Differences>(theirs.error())
-      : !floor.ok()  ? Result<Differences>(floor.error())
-                     : compare_names(mine.value(), theirs.value(),
-                                     std::max(floor.value(), links_.at(peer)->theirs().floor));
   feed(Compared{peer, comparison->self_reconciled, std::move(differences),
                 comparison->peer_reconciled});
 }

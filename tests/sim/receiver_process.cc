@@ -2,6 +2,7 @@
 
 #include "tests/sim/content.h"
 #include "transport/receiver.h"
+#include "wal/live_index.h"
 
 #include <utility>
 
@@ -39,7 +40,16 @@ void ReceiverProcess::run() {
   if (!store.prepare().ok()) {
     return;
   }
-  Receiver receiver(store, hello_of(options_.self, Role::kReceiver), node_name(options_.from));
+  const ScheduleClock clock(process_.schedule());
+  LiveIndex index(
+      disk, clock,
+      {.directory = kArchiveDirectory, .names = LiveIndex::Names::kDurable, .seed = options_.seed},
+      [](const Worker::Job& job) {
+        job()();
+        return true;
+      });
+  Receiver receiver(store, index, hello_of(options_.self, Role::kReceiver),
+                    node_name(options_.from));
   FrameDecoder decoder;
   while (process_.alive()) {
     bool idle = true;

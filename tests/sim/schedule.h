@@ -40,6 +40,17 @@ class Schedule {
   std::map<std::pair<TimePoint, std::uint64_t>, std::function<void()>> events_;
 };
 
+// The virtual time, for what asks a Clock.
+class ScheduleClock final : public Clock {
+ public:
+  explicit ScheduleClock(const Schedule& schedule) : schedule_(schedule) {}
+  TimePoint now() const override { return schedule_.now(); }
+  WallTime wall() const override { return WallTime(); }
+
+ private:
+  const Schedule& schedule_;
+};
+
 // One process of the cluster: fibers that end when it is killed. What they run must come to its
 // end without waiting once alive() is false; then nothing of the process is left.
 class Process {

@@ -51,9 +51,10 @@ TEST(Messages, HaveTheNumbersOfTheDocument) {
   EXPECT_EQ(frame_of(Failure{}).type, 2);
   EXPECT_EQ(frame_of(Put{0, wal_name("00000002.history"), 0, {}}).type, 3);
   EXPECT_EQ(frame_of(Done{}).type, 6);
-  EXPECT_EQ(frame_of(List{}).type, 12);
   EXPECT_EQ(frame_of(Ping{}).type, 15);
   EXPECT_EQ(frame_of(StatusReport{}).type, 20);
+  EXPECT_EQ(frame_of(CompareRanges{1, {0, {{}}}}).type, 21);
+  EXPECT_EQ(frame_of(CompareResult{1, false, {0, {SameRange{}}}}).type, 22);
 }
 
 TEST(Messages, KeepEveryFieldOfHello) {
@@ -133,12 +134,15 @@ TEST(Messages, RefuseNumbersOutOfRange) {
       {"presence", StatResult{}, 8, 4},
       {"verdict", FetchResult{}, 8, 5},
       {"urgency", Get{1, wal_name("00000002.history")}, 8 + 2 + 16, 2},
-      {"more in a list", ListResult{}, 8, 2},
-      {"more with no name", ListResult{}, 8, 1},
-      {"count", ListResult{}, 9, 1},
       {"more in a report", StatusReport{}, 8, 2},
       {"name", Get{1, wal_name("00000002.history")}, 10, 'x'},
-      {"after", List{1, "00000002.history"}, 10, '/'},
+      {"reconciled", CompareResult{1, false, {0, {SameRange{}}}}, 8, 2},
+      {"no ranges", CompareResult{1, false, {0, {SameRange{}}}}, 17, 0},
+      {"more ranges", CompareResult{1, false, {0, {SameRange{}}}}, 17, 2},
+      {"kind of answer", CompareResult{1, false, {0, {SameRange{}}}}, 19, 3},
+      {"one part", CompareResult{1, false, {0, {SplitRange{{{}}, {{}, {}}}}}}, 20, 1},
+      {"asked about nothing", CompareRanges{1, {0, {{}}}}, 16, 0},
+      {"a range that ends before it begins", CompareRanges{1, {0, {{}}}}, 25, 0xFF},
   };
   for (const Case& c : cases) {
     Frame frame = frame_of(c.message);
@@ -158,14 +162,29 @@ TEST(Messages, H10RefuseNamesThatAreNoWalNames) {
   }
 }
 
-TEST(Messages, RefuseNamesOutOfOrder) {
-  ByteWriter payload;
-  payload.u64(1);
-  payload.u8(1);
-  payload.u32(2);
-  payload.text("000000010000000000000002");
-  payload.text("000000010000000000000001");
-  EXPECT_TRUE(is_refused(Frame{13, payload.take()}));
+TEST(Messages, TheFullestComparisonFitsAFrame) {
+  CompareRanges asked{1, {0, {}}};
+  ListedRange listed;
+  for (std::uint64_t i = 0; i < kRangeListedMax; ++i) {
+    listed.items.push_back({{.lane = 2, .position = i}, {}});
+  }
+  SplitRange split;
+  for (std::uint64_t i = 0; i < kRangePartsMax; ++i) {
+    split.parts.push_back({1, i, i});
+    split.cuts.push_back({.lane = 2, .position = i});
+  }
+  split.cuts.pop_back();
+  CompareResult result{1, false, {0, {}}};
+  for (std::uint64_t i = 0; i < kAskedRangesMax; ++i) {
+    asked.query.ranges.push_back(
+        {{{.lane = 2, .position = i}, {.lane = 2, .position = i + 1}}, {}});
+    const bool full = i >= kAnswerItemsMax / kRangePartsMax;
+    result.answer.ranges.push_back(full ? RangeAnswer(SameRange{}) : RangeAnswer(split));
+  }
+  EXPECT_FALSE(is_refused(frame_of(asked)));
+  EXPECT_FALSE(is_refused(frame_of(result)));
+  asked.query.ranges[3].range.first.position = 0;
+  EXPECT_TRUE(is_refused(frame_of(asked))) << "it overlaps with another";
 }
 
 TEST(Messages, RefuseDataOverItsLimitAndOrigins) {
@@ -183,7 +202,7 @@ TEST(Messages, RefuseDataOverItsLimitAndOrigins) {
 TEST(Messages, H45SkipUnknownTypesOnlyWhenTheyAreOptional) {
   for (unsigned type = 0; type < 256; ++type) {
     const Frame frame{static_cast<std::uint8_t>(type), Bytes(3)};
-    if (type >= 1 && type <= 20) {
+    if ((type >= 1 && type <= 22 && type != 12 && type != 13) || type == 25) {
       continue;
     }
     const auto message = decode(frame);
@@ -234,46 +253,6 @@ TEST(Messages, H47SurviveRandomGarbage) {
     }
   }
   EXPECT_GT(taken, 1000);
-}
-
-std::vector<WalName> many_names(std::size_t count) {
-  std::vector<WalName> names{wal_name("00000002.history")};
-  while (names.size() < count) {
-    names.push_back(WalName::segment_at(1, names.size() * (16ULL << 20), 16 << 20));
-  }
-  return names;
-}
-
-TEST(ListPage, PagesJoinToTheWholeList) {
-  const std::vector<WalName> names = many_names(25000);
-  std::vector<WalName> joined;
-  std::string after;
-  for (bool more = true; more;) {
-    const ListResult page = list_page(4, names, after);
-    EXPECT_EQ(page.id, 4U);
-    ASSERT_FALSE(page.names.empty());
-    EXPECT_FALSE(is_refused(frame_of(page)));
-    joined.insert(joined.end(), page.names.begin(), page.names.end());
-    after = page.names.back().text();
-    more = page.more;
-  }
-  EXPECT_EQ(joined, names);
-}
-
-TEST(ListPage, FillsItsFrame) {
-  const Frame frame = frame_of(list_page(1, many_names(25000), ""));
-  EXPECT_LE(frame.payload.size(), kFramePayloadMax);
-  EXPECT_GT(frame.payload.size(), kFramePayloadMax - 64);
-}
-
-TEST(ListPage, GoesOnAfterANameThatHasGone) {
-  const std::vector<WalName> names = many_names(4);
-  const ListResult page = list_page(1, names, "000000010000000000000002.00000028.backup");
-  ASSERT_EQ(page.names.size(), 1U);
-  EXPECT_EQ(page.names[0].text(), "000000010000000000000003");
-  EXPECT_FALSE(page.more);
-  EXPECT_TRUE(list_page(1, names, names.back().text()).names.empty());
-  EXPECT_TRUE(list_page(1, {}, "").names.empty());
 }
 
 // docs/protocol.md section 6 shows a frame byte for byte.

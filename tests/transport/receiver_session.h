@@ -1,6 +1,7 @@
 // A Receiver over an archive on a disk in memory, and the words a sender says to it.
 #pragma once
 
+#include "tests/support/manual_clock.h"
 #include "tests/support/memory_file_system.h"
 #include "tests/support/segment_builder.h"
 #include "tests/transport/message_samples.h"
@@ -60,11 +61,22 @@ class ReceiverSession {
   explicit ReceiverSession(FileSystem& disk, std::uint64_t seed = 1)
       : store_(disk, {.directory = "/archive", .seed = seed}),
         prepared_(store_.prepare()),
-        receiver_(store_, receiver_hello(), kSenderNode) {}
+        index_(disk, clock_,
+               {.directory = "/archive", .names = LiveIndex::Names::kDurable, .seed = seed},
+               [this](Worker::Job job) { return look(std::move(job)); }),
+        receiver_(store_, index_, receiver_hello(), kSenderNode) {}
 
   bool prepared() const { return prepared_.ok(); }
   ArchiveStore& store() { return store_; }
   Receiver& receiver() { return receiver_; }
+
+  // From now on the looks at the archive wait until let_go().
+  void hold_looks() { held_.emplace(); }
+  void let_go() {
+    for (const Worker::Job& job : *std::exchange(held_, {})) {
+      job()();
+    }
+  }
 
   // Says it, and gives all that comes back.
   std::vector<Message> say(Message message) {
@@ -102,8 +114,20 @@ class ReceiverSession {
   }
 
  private:
+  bool look(Worker::Job job) {
+    if (held_) {
+      held_->push_back(std::move(job));
+    } else {
+      job()();
+    }
+    return true;
+  }
+
+  ManualClock clock_;
+  std::optional<std::vector<Worker::Job>> held_;
   ArchiveStore store_;
   Result<void> prepared_;
+  LiveIndex index_;
   Receiver receiver_;
 };
 

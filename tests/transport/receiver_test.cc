@@ -93,14 +93,28 @@ TEST_F(ReceiverTest, FailsTheGreetingWhenTheArchiveCannotSayWhoseItIs) {
   EXPECT_TRUE(is_failure(session_.say(sender_hello()), Errc::kCorrupt));
 }
 
+// Of an asker whose archive is empty.
+CompareRanges ask_for_all(std::uint64_t id) {
+  return {id, {0, {{PlaceRange{}, RangeSummary{}}}}};
+}
+
+CompareResult compared() {
+  return {1, false, {0, {SameRange{}}}};
+}
+
+bool is_same(const CompareResult& result) {
+  return result.answer.ranges.size() == 1 &&
+         std::holds_alternative<SameRange>(result.answer.ranges[0]);
+}
+
 TEST_F(GreetedReceiver, AnswersPing) {
   EXPECT_EQ(session_.ask<Pong>(Ping{77}).number, 77U);
 }
 
 TEST_F(GreetedReceiver, EndsOnMessagesThatAreNotASenders) {
   for (const Message& message : std::vector<Message>{
-           sender_hello(), Done{}, StatResult{}, GetBegin{}, GetEnd{}, ListResult{}, Pong{},
-           Fetch{1, file_.name, 0}, FetchResult{}, StatusQuery{}, StatusReport{}}) {
+           sender_hello(), Done{}, StatResult{}, GetBegin{}, GetEnd{}, Pong{},
+           Fetch{1, file_.name, 0}, FetchResult{}, StatusQuery{}, StatusReport{}, compared()}) {
     ReceiverSession session(disk_);
     session.greet();
     EXPECT_TRUE(is_failure(session.say(message), Errc::kProtocol)) << message.index();
@@ -237,7 +251,7 @@ TEST_F(GreetedReceiver, H16AFullDiskCostsOneRequest) {
 TEST_F(GreetedReceiver, EndsOnAnIdThatIsOpen) {
   for (const Message& second :
        std::vector<Message>{Put{1, file_.name, 0, {}}, Get{1, file_.name}, Stat{1, file_.name},
-                            List{1, ""}, Reconciled{1}}) {
+                            ask_for_all(1), Reconciled{1}}) {
     ReceiverSession session(disk_);
     session.greet();
     EXPECT_TRUE(session.say(Put{1, file_.name, 0, {}}).empty());
@@ -277,7 +291,7 @@ TEST_F(GreetedReceiver, H25AnUnreadableArchiveIsNoEvidenceOfAbsence) {
   disk_.fail({.operation = Operation::kFreeBytes, .error = {Errc::kNotFound, "gone", ""}});
   EXPECT_TRUE(is_refused(session_.say(Stat{2, file_.name}), 2, Errc::kIo));
   disk_.fail({.operation = Operation::kList});
-  EXPECT_TRUE(is_refused(session_.say(List{3, ""}), 3, Errc::kIo));
+  EXPECT_TRUE(is_refused(session_.say(ask_for_all(3)), 3, Errc::kIo));
 }
 
 TEST_F(GreetedReceiver, H25AnArchiveThatWasUnmountedIsNoEvidenceOfAbsence) {
@@ -375,21 +389,51 @@ TEST_F(GreetedReceiver, PutsOffAGetOverTheLimit) {
   EXPECT_FALSE(receiver.ended());
 }
 
-TEST_F(GreetedReceiver, ListsInPagesAndReadsTheDirectoryOncePerListing) {
-  for (std::uint32_t i = 0; i < 12000; ++i) {
-    disk_.plant(
-        "/archive/" + WalName::segment_at(1, std::uint64_t{i} << 24, 1 << 24).text() + ".gz", {});
-  }
-  disk_.plant("/archive/00000002.history.gz", {});
+TEST_F(GreetedReceiver, ComparesWithWhatTheArchiveHoldsNow) {
+  EXPECT_TRUE(is_same(session_.ask<CompareResult>(ask_for_all(1))));
+  disk_.plant(path(file_), file_.bytes);
   disk_.plant("/archive/unrelated.txt", {});
-  const auto first = session_.ask<ListResult>(List{1, ""});
-  ASSERT_TRUE(first.more);
-  EXPECT_EQ(first.names.front().text(), "00000002.history");
-  disk_.fail({.operation = Operation::kList});
-  const auto second = session_.ask<ListResult>(List{2, first.names.back().text()});
-  EXPECT_FALSE(second.more);
-  EXPECT_EQ(first.names.size() + second.names.size(), 12001U);
-  EXPECT_TRUE(is_refused(session_.say(List{3, ""}), 3, Errc::kIo));
+  const auto result = session_.ask<CompareResult>(ask_for_all(2));
+  EXPECT_EQ(result.id, 2U);
+  EXPECT_FALSE(result.reconciled);
+  ASSERT_EQ(result.answer.ranges.size(), 1U);
+  const auto& listed = std::get<ListedRange>(result.answer.ranges[0]);
+  ASSERT_EQ(listed.items.size(), 1U);
+  EXPECT_EQ(listed.items[0].place, ArchivePlace::of(file_.name));
+  EXPECT_EQ(listed.items[0].key, ContentKey::of(file_.facts.sha256));
+  ASSERT_TRUE(disk_.remove(path(file_)).ok());
+  EXPECT_TRUE(is_same(session_.ask<CompareResult>(ask_for_all(3))));
+}
+
+TEST_F(GreetedReceiver, ComparesAboveItsFloor) {
+  disk_.plant(path(file_), file_.bytes);
+  ASSERT_TRUE(session_.store().raise_floor(file_.name.position() + 1).ok());
+  const auto result = session_.ask<CompareResult>(ask_for_all(1));
+  EXPECT_EQ(result.answer.floor, file_.name.position() + 1);
+  EXPECT_TRUE(is_same(result));
+}
+
+TEST_F(GreetedReceiver, AnswersOthersWhileAComparisonWaitsForTheIndex) {
+  session_.hold_looks();
+  EXPECT_TRUE(session_.say(ask_for_all(1)).empty());
+  EXPECT_EQ(session_.ask<Pong>(Ping{77}).number, 77U);
+  EXPECT_TRUE(is_done(session_.put(2, file_), 2, PutOutcome::kStored));
+  session_.let_go();
+  const auto answer = session_.receiver().next_output();
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(std::get<CompareResult>(*answer).id, 1U);
+}
+
+TEST_F(GreetedReceiver, PutsOffComparisonsOverTheLimitAndForgetsThemAtTheEnd) {
+  session_.hold_looks();
+  std::uint64_t id = 0;
+  while (id < kOpenComparesMax) {
+    EXPECT_TRUE(session_.say(ask_for_all(++id)).empty());
+  }
+  EXPECT_TRUE(is_refused(session_.say(ask_for_all(id + 1)), id + 1, Errc::kRetry));
+  EXPECT_TRUE(is_failure(session_.say(ask_for_all(1)), Errc::kProtocol)) << "1 is open";
+  session_.let_go();
+  EXPECT_FALSE(session_.receiver().next_output().has_value());
 }
 
 TEST_F(GreetedReceiver, H42ReconciledIsDurableBeforeItsDone) {
