@@ -236,6 +236,9 @@ void PushService::act(const StoreLocally& action) {
     upload->staged.reset();
     return [this, push, upload, result] {
       upload->stored = true;
+      if (result.ok() && result.value() == PutOutcome::kSameRecords) {
+        upload->reader.reset();  // what goes on to the peers is the archive's
+      }
       feed(LocalStored{push, result});
       tell_timelines(*upload, result);
       upload->reader.reset();
@@ -332,7 +335,11 @@ void PushService::act(const PullFile& action) {
       if (machine_.store.open(action.name).ok()) {
         known = PutOutcome::kIdentical;
       }
-    } else if (machine_.store.keeps_conflict(action.name, action.conflict->theirs)) {
+    } else if (const auto kept =
+                   machine_.store.quarantined_as(action.name, action.conflict->theirs);
+               kept == ArchiveLayout::Quarantined::Kind::kSameRecords) {
+      known = PutOutcome::kSameRecords;
+    } else if (kept) {
       known = Error{Errc::kConflict,
                     "'" + action.name.text() + "' has SHA-256 " + action.conflict->mine.hex() +
                         " here and " + action.conflict->theirs.hex() +

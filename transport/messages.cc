@@ -303,8 +303,8 @@ Decoded read<Done>(Fields& in) {
     message.error = Error{static_cast<Errc>(in.ok() ? outcome - kFailedOutcome : 0),
                           std::move(text), std::move(hint)};
   } else {
-    in.require(outcome <= number_of(PutOutcome::kIdentical) && hint.empty());
-    message.outcome = outcome == 0 ? PutOutcome::kStored : PutOutcome::kIdentical;
+    in.require(outcome <= number_of(PutOutcome::kSameRecords) && hint.empty());
+    message.outcome = static_cast<PutOutcome>(in.ok() ? outcome : 0);
     message.warning = std::move(text);
   }
   return message;

@@ -85,46 +85,58 @@ Result<void> check_trailer(const File& file, std::uint64_t file_bytes, const Fil
   return {};
 }
 
-Result<FileFacts> read_archive_file(const File& file, const WalName& name, const RawSink& sink) {
-  TRY_ASSIGN(const std::optional<FileFacts> claimed, read_facts(file, name));
-  GzipReader gzip(claimed ? claimed->raw_bytes : kSegmentBytesMax);
-  Sha256Hasher hasher;
-  FileFacts found;
-  Bytes start;
-  Bytes raw;
+Result<ByteView> ArchiveFileReader::next() {
+  if (!gzip_) {
+    TRY_ASSIGN(claimed_, read_facts(file_, name_));
+    gzip_.emplace(claimed_ ? claimed_->raw_bytes : kSegmentBytesMax);
+  }
   std::array<std::byte, kReadBytes> chunk;
-  std::uint64_t offset = 0;
+  raw_.clear();
+  while (raw_.empty() && !read_) {
+    TRY_ASSIGN(const std::size_t size, file_.read_at(offset_, chunk));
+    offset_ += size;
+    read_ = size < chunk.size();
+    TRY(gzip_->write(ByteView(chunk).first(size), raw_));
+  }
+  hasher_.update(raw_);
+  facts_.raw_bytes += raw_.size();
+  const std::size_t missing = std::min(kLongPageHeaderBytes - start_.size(), raw_.size());
+  start_.insert(start_.end(), raw_.begin(), raw_.begin() + static_cast<std::ptrdiff_t>(missing));
+  if (raw_.empty() && !finished_) {
+    TRY(finish());
+  }
+  return ByteView(raw_);
+}
+
+Result<void> ArchiveFileReader::finish() {
+  finished_ = true;
+  TRY(gzip_->finish());
+  facts_.sha256 = hasher_.finish();
+  if (!claimed_) {
+    add_segment_facts(name_, start_, facts_);
+    return {};
+  }
+  if (facts_.raw_bytes != claimed_->raw_bytes) {
+    return corrupt("it holds " + std::to_string(facts_.raw_bytes) + " bytes, but its header says " +
+                   std::to_string(claimed_->raw_bytes));
+  }
+  if (facts_.sha256 != claimed_->sha256) {
+    return corrupt("its content has SHA-256 " + facts_.sha256.hex() + ", but its header says " +
+                   claimed_->sha256.hex());
+  }
+  facts_ = *claimed_;
+  return {};
+}
+
+Result<FileFacts> read_archive_file(const File& file, const WalName& name, const RawSink& sink) {
+  ArchiveFileReader reader(file, name);
   while (true) {
-    TRY_ASSIGN(const std::size_t size, file.read_at(offset, chunk));
-    offset += size;
-    raw.clear();
-    TRY(gzip.write(ByteView(chunk).first(size), raw));
-    hasher.update(raw);
-    found.raw_bytes += raw.size();
-    const std::size_t missing = std::min(kLongPageHeaderBytes - start.size(), raw.size());
-    start.insert(start.end(), raw.begin(), raw.begin() + static_cast<std::ptrdiff_t>(missing));
-    if (!raw.empty()) {
-      TRY(sink(raw));
+    TRY_ASSIGN(const ByteView raw, reader.next());
+    if (raw.empty()) {
+      return reader.facts();
     }
-    if (size < chunk.size()) {
-      break;
-    }
+    TRY(sink(raw));
   }
-  TRY(gzip.finish());
-  found.sha256 = hasher.finish();
-  if (!claimed) {
-    add_segment_facts(name, start, found);
-    return found;
-  }
-  if (found.raw_bytes != claimed->raw_bytes) {
-    return corrupt("it holds " + std::to_string(found.raw_bytes) + " bytes, but its header says " +
-                   std::to_string(claimed->raw_bytes));
-  }
-  if (found.sha256 != claimed->sha256) {
-    return corrupt("its content has SHA-256 " + found.sha256.hex() + ", but its header says " +
-                   claimed->sha256.hex());
-  }
-  return *claimed;
 }
 
 Result<bool> same_bytes(const File& one, const File& other) {

@@ -39,6 +39,34 @@ Result<FileFacts> read_archive_file(const File& file, const WalName& name, const
 // Whether both hold the same bytes, compressed as they are.
 Result<bool> same_bytes(const File& one, const File& other);
 
+// The same, pulled instead of pushed: for who reads two at a time.
+class ArchiveFileReader {
+ public:
+  ArchiveFileReader(const File& file, WalName name) : file_(file), name_(std::move(name)) {}
+  ArchiveFileReader(const ArchiveFileReader&) = delete;
+  ArchiveFileReader& operator=(const ArchiveFileReader&) = delete;
+
+  // The next raw bytes, valid until the next call; empty at the end, when all of it was verified.
+  // Not to be called again after an error.
+  Result<ByteView> next();
+  const FileFacts& facts() const { return facts_; }  // complete after the end
+
+ private:
+  Result<void> finish();
+
+  const File& file_;
+  const WalName name_;
+  std::optional<FileFacts> claimed_;
+  std::optional<GzipReader> gzip_;  // from the first call on
+  Sha256Hasher hasher_;
+  FileFacts facts_;
+  Bytes start_;
+  Bytes raw_;
+  std::uint64_t offset_ = 0;
+  bool read_ = false;  // to the file's end
+  bool finished_ = false;
+};
+
 // Writes what `from` holds to the empty file `to`, as it is. Nothing is durable yet.
 Result<void> copy_content(const File& from, File& to);
 

@@ -25,6 +25,44 @@ std::string ArchiveLayout::quarantine_file(const WalName& name, std::string_view
          std::string(kSuffix);
 }
 
+std::string_view ArchiveLayout::label_of(Quarantined::Kind kind) {
+  switch (kind) {
+    case Quarantined::Kind::kConflict:
+      return "conflict";
+    case Quarantined::Kind::kResolved:
+      return "resolved";
+    case Quarantined::Kind::kSameRecords:
+      return "same-records";
+    case Quarantined::Kind::kCorrupt:
+      return "corrupt";
+  }
+  return "";
+}
+
+std::optional<ArchiveLayout::Quarantined> ArchiveLayout::quarantined_of_file(
+    std::string_view file_name) {
+  using Kind = Quarantined::Kind;
+  std::string_view stem = file_name;
+  if (!stem.ends_with(kSuffix)) {
+    return std::nullopt;
+  }
+  stem.remove_suffix(kSuffix.size());
+  const std::size_t dot = stem.rfind('.');
+  const std::size_t dash = stem.rfind('-');
+  if (dot == std::string_view::npos || dash == std::string_view::npos || dash < dot) {
+    return std::nullopt;
+  }
+  Result<WalName> name = WalName::parse(stem.substr(0, dot));
+  const std::string_view label = stem.substr(dot + 1, dash - dot - 1);
+  for (const Kind kind : {Kind::kConflict, Kind::kResolved, Kind::kSameRecords, Kind::kCorrupt}) {
+    if (name.ok() && label == label_of(kind)) {
+      return Quarantined{std::move(name).value(), kind, std::string(stem.substr(dash + 1)),
+                         std::string(file_name)};
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<WalName> ArchiveLayout::name_of_file(std::string_view file_name) {
   if (!file_name.ends_with(kSuffix)) {
     return std::nullopt;

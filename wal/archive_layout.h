@@ -43,6 +43,24 @@ class ArchiveLayout {
   std::string daemon_lock_file() const { return state_directory() + "/daemon.lock"; }
   std::string index_file() const { return state_directory() + "/index"; }
 
+  // A file in quarantine, by its name there; nothing for what no store put there.
+  struct Quarantined {
+    enum class Kind {
+      kConflict,     // other content than the archive's, and nobody has decided yet
+      kResolved,     // an operator decided for the other content
+      kSameRecords,  // differs from the archive's only behind the last record
+      kCorrupt,      // did not verify
+    };
+    WalName name;
+    Kind kind;
+    std::string digits;  // the start of its SHA-256; of a corrupt one: random
+    std::string file;
+  };
+  static std::optional<Quarantined> quarantined_of_file(std::string_view file_name);
+  static constexpr std::size_t kHashDigits = 12;
+  // What stands between name and digits: "conflict".
+  static std::string_view label_of(Quarantined::Kind kind);
+
   // "000000010000000000000001.gz" gives the name; anything else nothing.
   static std::optional<WalName> name_of_file(std::string_view file_name);
 

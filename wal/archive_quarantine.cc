@@ -4,18 +4,21 @@
 #include "wal/space_hint.h"
 
 #include <algorithm>
-#include <array>
 
 namespace pgwalship {
 namespace {
 
 // Each round needs another process to take the same random name.
 constexpr int kAttemptsMax = 8;
-constexpr std::size_t kConflictHashDigits = 12;
 
 std::string description(const FileFacts& facts) {
   return "SHA-256 " + facts.sha256.hex() +
          (facts.origin.empty() ? std::string() : " from " + facts.origin);
+}
+
+std::string label(ArchiveLayout::Quarantined::Kind kind, const Sha256& content) {
+  return std::string(ArchiveLayout::label_of(kind)) + "-" +
+         content.hex().substr(0, ArchiveLayout::kHashDigits);
 }
 
 std::string corrupt_label(std::uint64_t unique) {
@@ -29,25 +32,86 @@ std::string corrupt_label(std::uint64_t unique) {
 
 }  // namespace
 
-Error ArchiveStore::refuse(const StagedFile& staged, const FileFacts& ours,
-                           const FileFacts& theirs) {
-  const std::string label = "conflict-" + theirs.sha256.hex().substr(0, kConflictHashDigits);
-  const std::string target = layout_.quarantine_file(staged.name(), label);
-  Result<void> kept = file_system_.link(staged.path_, target);
-  if (!kept.ok() && kept.error().code == Errc::kAlreadyExists) {
-    kept = {};  // the same content was refused before
+// What the difference is costs reading both. It is asked once for each content: when it was refused
+// or decided about before, the answer is known to be no.
+Result<std::optional<PutOutcome>> ArchiveStore::settle_difference(StagedFile& staged,
+                                                                  const FileFacts& ours,
+                                                                  const FileFacts& theirs) {
+  const auto seen = [&](Quarantined::Kind kind) {
+    return file_system_.stat(layout_.quarantine_file(staged.name(), label(kind, theirs.sha256)))
+        .ok();
+  };
+  if (seen(Quarantined::Kind::kConflict) || seen(Quarantined::Kind::kResolved)) {
+    // An alarm must not be raised over bytes that were damaged before they came here.
+    TRY(read_archive_file(*staged.file_, staged.name(), [](ByteView) { return Result<void>(); }));
+    return refuse(staged, ours, theirs, nullptr);
   }
-  if (kept.ok()) {
-    kept = file_system_.sync_directory(layout_.quarantine_directory());
+  const Result<std::unique_ptr<File>> present = file_system_.open(layout_.file(staged.name()));
+  if (!present.ok()) {
+    return present.error().code == Errc::kNotFound ? Result(std::optional<PutOutcome>())
+                                                   : present.error();
   }
+  ArchiveFileReader kept(*present.value(), staged.name());
+  ArchiveFileReader refused(*staged.file_, staged.name());
+  TRY_ASSIGN(const Difference difference,
+             compare_contents(
+                 staged.name(), [&] { return kept.next(); }, [&] { return refused.next(); }));
+  if (difference.kind != Difference::Kind::kSameRecords) {
+    return refuse(staged, ours, theirs, &difference);
+  }
+  // G2: the name keeps its content, and the other is kept too. Only then is it a success, and only
+  // when the content that is there is durable.
+  TRY(keep_staged(staged,
+                  layout_.quarantine_file(staged.name(),
+                                          label(Quarantined::Kind::kSameRecords, theirs.sha256))));
+  TRY_ASSIGN(const std::optional<PutOutcome> persisted, persist_stored(staged.name()));
+  return persisted ? std::optional(PutOutcome::kSameRecords) : std::nullopt;
+}
+
+Result<void> ArchiveStore::keep_staged(const StagedFile& staged, const std::string& target) {
+  const Result<void> linked = file_system_.link(staged.path_, target);
+  if (!linked.ok() && linked.error().code != Errc::kAlreadyExists) {
+    return linked;  // else the same content came before
+  }
+  return file_system_.sync_directory(layout_.quarantine_directory());
+}
+
+Error ArchiveStore::refuse(const StagedFile& staged, const FileFacts& ours, const FileFacts& theirs,
+                           const Difference* difference) {
+  using Kind = Quarantined::Kind;
+  const WalName& name = staged.name();
+  const std::string decided = layout_.quarantine_file(name, label(Kind::kResolved, theirs.sha256));
+  const std::string hashes =
+      "the archive has " + description(ours) + ", refused was " + description(theirs);
+  if (file_system_.stat(decided).ok()) {
+    return Error{
+        Errc::kConflict,
+        "an operator decided against this content: " + hashes + ", kept as '" + decided + "'",
+        "the server that wrote it still does: stop it and rebuild it"};
+  }
+  const std::string target = layout_.quarantine_file(name, label(Kind::kConflict, theirs.sha256));
+  const Result<void> kept = keep_staged(staged, target);
+  const DifferenceWords words =
+      difference == nullptr ? DifferenceWords{} : describe(name, *difference, ours, theirs);
   return Error{
       Errc::kConflict,
-      "the name is taken by other content: the archive has " + description(ours) +
-          ", refused was " + description(theirs) + ", " +
+      "the name is taken by other content: " + (words.verdict.empty() ? "" : words.verdict + "; ") +
+          hashes + ", " +
           (kept.ok() ? "kept as '" + target + "'"
                      : "and could not be kept in quarantine (" + kept.error().message + ")"),
-      "`pgwalship status` shows conflicts; usual causes are two primaries at a time, or "
-      "restart_on_promote=true of the pgsql resource agent, which uses a timeline twice"};
+      (words.cause.empty() ? "" : words.cause + "; ") + "`pgwalship conflicts show " + name.text() +
+          "` says what to do"};
+}
+
+std::optional<ArchiveStore::Quarantined::Kind> ArchiveStore::quarantined_as(
+    const WalName& name, const Sha256& content) const {
+  using Kind = Quarantined::Kind;
+  for (const Kind kind : {Kind::kConflict, Kind::kResolved, Kind::kSameRecords}) {
+    if (file_system_.stat(layout_.quarantine_file(name, label(kind, content))).ok()) {
+      return kind;
+    }
+  }
+  return std::nullopt;
 }
 
 Result<void> ArchiveStore::quarantine_corrupt(const WalName& name) {
@@ -109,15 +173,6 @@ Result<std::vector<std::string>> ArchiveStore::quarantined() const {
   TRY_ASSIGN(std::vector<std::string> files, file_system_.list(layout_.quarantine_directory()));
   std::sort(files.begin(), files.end());
   return files;
-}
-
-bool ArchiveStore::keeps_conflict(const WalName& name, const Sha256& content) const {
-  const std::string hash = content.hex().substr(0, kConflictHashDigits);
-  // Whatever was found out or decided about it since.
-  return std::ranges::any_of(
-      std::array{"conflict-", "resolved-", "same-records-"}, [&](const char* kind) {
-        return file_system_.stat(layout_.quarantine_file(name, kind + hash)).ok();
-      });
 }
 
 }  // namespace pgwalship

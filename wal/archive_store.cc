@@ -191,9 +191,7 @@ Result<std::optional<PutOutcome>> ArchiveStore::settle_taken_name(StagedFile& st
     return persist_stored(staged.name());
   }
   if (present.ok()) {
-    // An alarm must not be raised over bytes that were damaged before they came here.
-    TRY(read_archive_file(*staged.file_, staged.name(), [](ByteView) { return Result<void>(); }));
-    return refuse(staged, present.value(), facts);
+    return settle_difference(staged, present.value(), facts);
   }
   if (present.error().code == Errc::kCorrupt) {
     const Result<void> moved = quarantine_corrupt(staged.name());

@@ -6,8 +6,9 @@
 //   (4) fsync the file   (5) link it into place, refusing to overwrite
 //   (6) fsync the directory   (7) only now tell anybody
 // When the name is taken at (5) the contents are compared uncompressed: identical is fsynced and is
-// success; different is kConflict: the new bytes go to quarantine, the old stay; a present copy
-// that does not verify goes to quarantine and the new one takes its place.
+// success; so are the same records with another unused tail, of which the present copy stays;
+// different is kConflict: the new bytes go to quarantine, the old stay; a present copy that does
+// not verify goes to quarantine and the new one takes its place.
 //
 // Several processes work on one archive at a time (the daemon, a receiver per peer): nothing here
 // relies on being alone. A store may be used by several threads; one StagedFile belongs to one.
@@ -17,6 +18,7 @@
 #include "base/result.h"
 #include "wal/archive_file.h"
 #include "wal/archive_layout.h"
+#include "wal/segment_difference.h"
 #include "wal/segment_name.h"
 
 #include <atomic>
@@ -29,7 +31,18 @@
 
 namespace pgwalship {
 
-enum class PutOutcome { kStored, kIdentical };
+// kSameRecords: the name has other content, which stays, but differs only behind its last record:
+// recovery does the same with either (wal/segment_difference.h).
+enum class PutOutcome { kStored, kIdentical, kSameRecords };
+
+// A content in quarantine beside the archive's.
+struct ConflictFacts {
+  FileFacts kept;  // the archive's
+  std::uint64_t kept_file_bytes = 0;
+  FileFacts refused;
+  std::uint64_t refused_file_bytes = 0;
+  Difference difference;
+};
 
 struct StoredFile {
   WalName name;
@@ -125,6 +138,19 @@ class ArchiveStore {
   // Files in quarantine, by their names there (docs/durability.md).
   Result<std::vector<std::string>> quarantined() const;
 
+  // Conflicts, in wal/archive_conflict.cc. Those that nobody has decided, by name.
+  using Quarantined = ArchiveLayout::Quarantined;
+  Result<std::vector<Quarantined>> conflicts() const;
+  // As what quarantine holds that content of a name; never kCorrupt.
+  std::optional<Quarantined::Kind> quarantined_as(const WalName& name, const Sha256& content) const;
+  // Reads both contents and compares them. kNotFound, kCorrupt.
+  Result<ConflictFacts> compare(const Quarantined& refused) const;
+  // Both decide for one content of the name and durably keep all others in quarantine, as resolved;
+  // nothing is lost at any moment. kNotFound, kCorrupt; kRetry when another process works on the
+  // name. For an operator alone: the second one changes what is under a name.
+  Result<void> keep_archived(const WalName& name);
+  Result<void> keep_refused(const Quarantined& chosen);
+
   // The cluster's system identifier: pinned by the first file that has one, 0 before that.
   Result<std::uint64_t> system_id() const;
 
@@ -136,9 +162,6 @@ class ArchiveStore {
   // Below it the absence of a file is no evidence that it never was here: it may have expired, or
   // have been lost with the archive before this one.
   Result<SegmentPosition> evidence_from() const;
-
-  // Whether quarantine holds that content of a name, which was refused as a conflict.
-  bool keeps_conflict(const WalName& name, const Sha256& content) const;
 
   // Retention, in wal/archive_removal.cc. Every name below the floor has expired here and is not
   // taken again from a peer; 0 when none has.
@@ -168,10 +191,17 @@ class ArchiveStore {
   Result<FileFacts> check_staged(const StagedFile& staged, const Expected& expected) const;
   // Nothing: the name was given up meanwhile, try again.
   Result<std::optional<PutOutcome>> settle_taken_name(StagedFile& staged, const FileFacts& facts);
-  Error refuse(const StagedFile& staged, const FileFacts& ours, const FileFacts& theirs);
+  Result<std::optional<PutOutcome>> settle_difference(StagedFile& staged, const FileFacts& ours,
+                                                      const FileFacts& theirs);
+  Result<void> keep_staged(const StagedFile& staged, const std::string& target);
+  Error refuse(const StagedFile& staged, const FileFacts& ours, const FileFacts& theirs,
+               const Difference* difference);
   Result<std::optional<PutOutcome>> persist_stored(const WalName& name);
   Result<std::optional<PutOutcome>> renew(const WalName& name, const File& unsynced);
   Result<void> move_to_quarantine(const WalName& name);
+  Result<void> take_over(const Quarantined& chosen);
+  Result<void> put_aside(const WalName& name, File& file, const FileFacts& facts);
+  Result<void> settle_conflicts(const WalName& name, const FileFacts& kept);
   Result<void> pin_system_id(const WalName& name, std::uint64_t system_id);
   Result<void> put_state_file(const std::string& path, std::string_view content);
   Result<SegmentPosition> read_position(const std::string& path) const;

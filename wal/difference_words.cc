@@ -1,10 +1,9 @@
 // The difference between two contents of one name, as an operator reads it.
+#include "wal/archive_layout.h"
 #include "wal/segment_difference.h"
 
 namespace pgwalship {
 namespace {
-
-constexpr std::size_t kHashDigits = 12;  // as in the names of quarantined files
 
 std::string from(const FileFacts& facts) {
   return facts.origin.empty() ? "an unknown node" : facts.origin;
@@ -141,7 +140,7 @@ std::string cause(const WalName& name, const Difference& d, const FileFacts& kep
 }
 
 std::string next_step(const WalName& name, const Difference& d, const FileFacts& refused) {
-  const std::string hash = refused.sha256.hex().substr(0, kHashDigits);
+  const std::string hash = refused.sha256.hex().substr(0, ArchiveLayout::kHashDigits);
   const std::string resolve = "`pgwalship conflicts resolve " + name.text();
   const std::string either = resolve + " --keep archive` or `--keep " + hash + "`";
   switch (d.kind) {

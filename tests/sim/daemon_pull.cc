@@ -89,7 +89,7 @@ void Daemon::act(const PullFile& action) {
       if (store_.open(action.name).ok()) {
         known = PutOutcome::kIdentical;
       }
-    } else if (store_.keeps_conflict(action.name, action.conflict->theirs)) {
+    } else if (store_.quarantined_as(action.name, action.conflict->theirs)) {
       known = Error{Errc::kConflict, "known already", ""};
     }
     return [this, action, known] {

@@ -53,6 +53,7 @@ inline std::vector<Message> sample_messages() {
       PutEnd{1, 0xDEADBEEF},
       Done{1, PutOutcome::kStored, {}, {}},
       Done{2, PutOutcome::kIdentical, {}, "acknowledged with the local copy alone"},
+      Done{2, PutOutcome::kSameRecords, {}, {}},
       Done{3, PutOutcome::kStored, Error{Errc::kNotFound, "first of the codes", ""}, {}},
       Done{4, PutOutcome::kStored, error, {}},
       Stat{5, segment},

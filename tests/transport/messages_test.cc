@@ -127,7 +127,7 @@ TEST(Messages, RefuseNumbersOutOfRange) {
       {"role 0", sample_hello(), 16, 0},
       {"role 5", sample_hello(), 16, 5},
       {"error code", Failure{}, 0, 10},
-      {"outcome between", Done{}, 8, 2},
+      {"outcome between", Done{}, 8, 3},
       {"outcome below the errors", Done{}, 8, 127},
       {"outcome error code", Done{}, 8, 128 + 10},
       {"hint beside success", Done{1, {}, Error{Errc::kIo, "x", "y"}, {}}, 8, 0},

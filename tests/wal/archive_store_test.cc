@@ -136,7 +136,7 @@ TEST_F(ArchiveStoreTest, H5RefusesDifferentContentAndKeepsBoth) {
   const std::string text = expect_error(put(store_, name_, other_file), Errc::kConflict);
   for (const std::string& part :
        {sha256(raw_).hex() + " from pgdb1", sha256(other).hex() + " from pgdb2",
-        std::string("pgwalship status"), std::string("restart_on_promote=true")}) {
+        "pgwalship conflicts show " + name_.text()}) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
   }
   EXPECT_EQ(read(path(name_)), file_);
