@@ -13,6 +13,9 @@ namespace {
 constexpr std::chrono::seconds kOutageKnown{10};
 constexpr std::chrono::seconds kOutagePatience{5};
 
+constexpr std::string_view kSameRecordsText =
+    "the archive had the same records with another unused tail, and keeps what it had";
+
 // The peer cannot store anything, as opposed to this one file.
 bool is_refusal(Errc code) {
   return code == Errc::kNoSpace || code == Errc::kIo || code == Errc::kInvalid;
@@ -107,6 +110,9 @@ void Shipper::on(const LocalStored& event, TimePoint now) {
     }
     pulls_.arrived(push.name);
     settle_all(now);
+    if (event.result.value() == PutOutcome::kSameRecords) {
+      report(Gravity::kWarning, push.name.text() + ": " + std::string(kSameRecordsText));
+    }
     for (Peer& peer : peers_) {
       const bool is_new = event.result.value() == PutOutcome::kStored;
       peer.view.backlog += peer.view.state == PeerState::kDown && is_new ? 1 : 0;
@@ -213,6 +219,7 @@ void Shipper::on(const Compared& event, TimePoint now) {
     return;
   }
   const Differences& differences = event.differences.value();
+  forget_conflicts(event.peer, differences);
   coverage_.end_comparison(event.peer, differences);
   peer.more = differences.more;
   if (pulls_.idle()) {
@@ -338,7 +345,8 @@ std::optional<Result<std::string>> Shipper::verdict(const Push& push, TimePoint 
   }
   const NodeId self = options_.nodes.self;
   if (push.local.has_value() && options_.quorum.satisfied(options_.nodes, self, holders(push))) {
-    return Result<std::string>(std::string());
+    return Result<std::string>(std::string(
+        push.local->value() == PutOutcome::kSameRecords ? kSameRecordsText : std::string_view()));
   }
   if (push.conflict.has_value()) {
     NodeSet possible(peers_.size(), true);

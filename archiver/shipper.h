@@ -153,6 +153,7 @@ class Shipper {
   void drop_queued(PushId id);
   void evaluate(TimePoint now);
   std::optional<Result<std::string>> verdict(const Push& push, TimePoint now);
+  void forget_conflicts(NodeId peer, const Differences& differences);
   void note_conflict(const WalName& name, const std::string& where, const Error& error);
   void note_quorum(TimePoint now);
   void meet_newcomer(NodeId newcomer, TimePoint now);

@@ -2,6 +2,7 @@
 #include "archiver/shipper.h"
 
 #include <algorithm>
+#include <set>
 
 namespace pgwalship {
 
@@ -30,6 +31,20 @@ void Shipper::note_conflict(const WalName& name, const std::string& where, const
   }
   conflicts_.push_back(ConflictView{name.text(), where, error.message});
   report(Gravity::kError, "conflict on " + where + ": " + error.text());
+}
+
+// Somebody has decided them, or one of the two contents has expired.
+void Shipper::forget_conflicts(NodeId peer, const Differences& differences) {
+  if (!differences.by_content || differences.more) {
+    return;
+  }
+  std::set<std::string> still;
+  for (const Differences::Conflict& conflict : differences.conflicting) {
+    still.insert(conflict.name.text());
+  }
+  std::erase_if(conflicts_, [&](const ConflictView& conflict) {
+    return conflict.where == name_of(peer) && !still.contains(conflict.name);
+  });
 }
 
 NodeSet Shipper::reachable() const {

@@ -55,6 +55,42 @@ Json peers_json(const StatusInputs& in) {
   return peers;
 }
 
+using Quarantined = ArchiveLayout::Quarantined;
+
+// Conflicts have a list of their own; what was decided or is harmless needs nobody.
+std::vector<std::string> in_need_of_a_look(std::vector<std::string> files) {
+  std::erase_if(files, [](const std::string& file) {
+    const auto known = ArchiveLayout::quarantined_of_file(file);
+    return known && known->kind != Quarantined::Kind::kCorrupt;
+  });
+  return files;
+}
+
+// This node's are what is in quarantine: they outlive the daemon that refused them.
+Json conflicts_json(const StatusInputs& in) {
+  Json conflicts = Json::array();
+  const std::string& self = in.nodes.at(in.nodes.self).name;
+  for (const std::string& file : in.disk.quarantined) {
+    const auto known = ArchiveLayout::quarantined_of_file(file);
+    if (!known || known->kind != Quarantined::Kind::kConflict) {
+      continue;
+    }
+    std::string text = "not compared yet";
+    if (in.verdicts != nullptr && in.verdicts->contains(file)) {
+      text = in.verdicts->at(file);
+    }
+    conflicts.push_back(
+        Json{{"name", known->name.text()}, {"where", self}, {"text", text}, {"file", file}});
+  }
+  for (const Shipper::ConflictView& conflict : in.shipper.conflicts()) {
+    if (conflict.where != self) {
+      conflicts.push_back(
+          Json{{"name", conflict.name}, {"where", conflict.where}, {"text", conflict.text}});
+    }
+  }
+  return conflicts;
+}
+
 Json archive_json(const StatusInputs& in) {
   Json ranges = Json::array();
   for (const ArchiveIndex::Run& range : in.archive.runs()) {
@@ -70,7 +106,7 @@ Json archive_json(const StatusInputs& in) {
   if (in.disk.free_bytes) {
     archive["free_bytes"] = *in.disk.free_bytes;
   }
-  archive["quarantined"] = in.disk.quarantined;
+  archive["quarantined"] = in_need_of_a_look(in.disk.quarantined);
   archive["error"] = in.disk.error;
   return archive;
 }
@@ -194,11 +230,6 @@ DiskFacts read_disk_facts(const FileSystem& file_system, const ArchiveStore& sto
 }
 
 std::string status_json(const StatusInputs& in) {
-  Json conflicts = Json::array();
-  for (const Shipper::ConflictView& conflict : in.shipper.conflicts()) {
-    conflicts.push_back(
-        Json{{"name", conflict.name}, {"where", conflict.where}, {"text", conflict.text}});
-  }
   const bool held = in.shipper.quorum_reachable();
   const Json report{{"version", 1},
                     {"node", in.nodes.at(in.nodes.self).name},
@@ -212,7 +243,7 @@ std::string status_json(const StatusInputs& in) {
                     {"archive", archive_json(in)},
                     {"timelines", timelines_json(in)},
                     {"push", push_json(in)},
-                    {"conflicts", std::move(conflicts)},
+                    {"conflicts", conflicts_json(in)},
                     {"scrub", scrub_json(in.care)},
                     {"restore", Json{{"fetched_ahead", in.care.fetched_ahead}}},
                     {"postgresql", postgresql_json(in)}};

@@ -2,6 +2,7 @@
 // words in it are those of the log. Pure.
 #pragma once
 
+#include "archiver/conflict_watch.h"
 #include "archiver/postgres_facts.h"
 #include "archiver/push_service.h"
 #include "archiver/timeline_troubles.h"
@@ -56,6 +57,7 @@ struct StatusInputs {
   const PostgresFacts* postgres = nullptr;  // null: not asked, or not answered yet
   CareFacts care = {};
   const TimelineWatch* timelines = nullptr;
+  const ConflictWatch::Verdicts* verdicts = nullptr;  // about the conflicts in quarantine; or null
 };
 std::string status_json(const StatusInputs& inputs);
 

@@ -1,5 +1,6 @@
 #include "cmd/daemon.h"
 
+#include "archiver/conflict_watch.h"
 #include "archiver/postgres_watch.h"
 #include "archiver/push_service.h"
 #include "archiver/status_report.h"
@@ -135,6 +136,7 @@ struct Daemon::Parts {
                 {*loop, *disk, *scans, *quiet, links, store, l}),
         scrub(c.archive.scrub,
               {*loop, k, *quiet, file_system, store, fetches, l, [this] { return is_busy(); }}),
+        conflicts({*loop, *quiet, store, l}),
         services{*loop, pushes, fetches,
                  [this](const std::function<void(std::string)>& handler) { status(handler); }} {}
 
@@ -182,6 +184,7 @@ struct Daemon::Parts {
   PushService pushes;
   FetchService fetches;
   ScrubService scrub;
+  ConflictWatch conflicts;
   ClientSession::Services services;
   std::vector<std::shared_ptr<ClientSession>> clients;
   std::unique_ptr<PostgresWatch> postgres;  // null without [postgres] conninfo
@@ -300,7 +303,8 @@ void Daemon::Parts::on_postgres() {
 }
 
 TimePoint Daemon::Parts::turn(TimePoint now) {
-  TimePoint next = std::min({pushes.tick(now), fetches.tick(now), scrub.tick(now)});
+  TimePoint next =
+      std::min({pushes.tick(now), fetches.tick(now), scrub.tick(now), conflicts.tick(now)});
   for (const auto& client : clients) {
     client->tick(now);
     next = std::min(next, client->next_wakeup());
@@ -412,7 +416,7 @@ void Daemon::Parts::read_status(const std::function<void(std::string)>& handler)
           StatusInputs{nodes, config.cluster.name, config.archive.directory, config.quorum.text(),
                        config_digest(config), pushes.shipper(), pushes.totals(), links, *facts,
                        index.index(), loop->now(), asked ? &*asked : nullptr, care(),
-                       &pushes.timelines()}));
+                       &pushes.timelines(), &conflicts.verdicts()}));
     };
   });
   if (!posted) {

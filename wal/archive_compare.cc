@@ -231,6 +231,7 @@ bool ArchiveComparison::is_full() const {
 
 // Parts that are known at once are found before those that have to be asked about.
 Differences ArchiveComparison::result() && {
+  found_.by_content = true;
   std::sort(found_.missing_there.begin(), found_.missing_there.end());
   std::sort(found_.missing_here.begin(), found_.missing_here.end());
   return std::move(found_);

@@ -23,8 +23,10 @@ struct Differences {
   std::vector<WalName> missing_there;  // this archive holds them, the peer lacks them
   std::vector<WalName> missing_here;   // the peer holds them, this archive lacks them
   std::vector<Conflict> conflicting;   // at most kDifferencesMax
-  bool more = false;                   // more is missing, there or here, than the lists say
-  SegmentPosition floor = 0;           // the common floor
+  // Contents were compared, not names alone: a name that is not in `conflicting` has one content.
+  bool by_content = false;
+  bool more = false;          // more is missing, there or here, than the lists say
+  SegmentPosition floor = 0;  // the common floor
 
   // Whether this archive holds every name that the peer holds, down to the floor.
   bool covers_theirs() const { return missing_here.empty() && !more; }

@@ -14,6 +14,7 @@ class StatusReportTest : public testing::Test {
     StatusInputs inputs{nodes_,   "main",  "/archive", "NONE", 0,
                         shipper_, totals_, links_,     disk_,  archive_};
     inputs.postgres = facts_.has_value() ? &*facts_ : nullptr;
+    inputs.verdicts = &verdicts_;
     return nlohmann::json::parse(status_json(inputs));
   }
   void answers(PostgresFacts::Role role) {
@@ -31,6 +32,7 @@ class StatusReportTest : public testing::Test {
   DiskFacts disk_;
   ArchiveIndex archive_;
   std::optional<PostgresFacts> facts_;
+  ConflictWatch::Verdicts verdicts_;
 };
 
 TEST_F(StatusReportTest, ShowsTheRangesOfTheIndex) {
@@ -99,6 +101,25 @@ TEST_F(StatusReportTest, AServerThatIsAwayHasTheRoleTheDiskTells) {
   EXPECT_EQ(report()["role"], "stopped");
   EXPECT_EQ(report()["postgresql"]["reachable"], false);
   EXPECT_EQ(report()["postgresql"]["error"], "no such file");
+}
+
+TEST_F(PostgresqlStatusTest, H5ConflictsAreWhatIsInQuarantineWhoeverPutItThere) {
+  disk_.quarantined = {"00000002.history.conflict-0123456789ab.gz",
+                       "00000002.history.resolved-00.gz",
+                       "00000003.history.conflict-00.gz",
+                       "00000003.history.corrupt-00.gz",
+                       "000000010000000000000001.same-records-00.gz",
+                       "by-hand"};
+  verdicts_["00000002.history.conflict-0123456789ab.gz"] = "timeline 2 was begun twice";
+  const auto json = report();
+  ASSERT_EQ(json["conflicts"].size(), 2U);
+  EXPECT_EQ(json["conflicts"][0], (nlohmann::json{{"name", "00000002.history"},
+                                                  {"where", "a"},
+                                                  {"text", "timeline 2 was begun twice"},
+                                                  {"file", disk_.quarantined[0]}}));
+  EXPECT_EQ(json["conflicts"][1]["text"], "not compared yet");
+  EXPECT_EQ(json["archive"]["quarantined"],
+            (nlohmann::json{"00000003.history.corrupt-00.gz", "by-hand"}));
 }
 
 }  // namespace
