@@ -294,10 +294,7 @@ std::string conflicts(const Json& report) {
             text_of(conflict, "text") + "\n";
   }
   if (!all.empty()) {
-    text +=
-        "  What to do: find out which server wrote which content, and stop the one that should "
-        "not\n"
-        "  have; README.md, \"A conflict\", has the steps.\n";
+    text += "  What to do: `pgwalship conflicts show NAME` on the node that is named says it.\n";
   }
   return text;
 }

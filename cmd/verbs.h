@@ -28,5 +28,6 @@ extern const Verb kReceiveVerb;
 extern const Verb kStatusVerb;
 extern const Verb kTimelineVerb;
 extern const Verb kVerifyVerb;
+extern const Verb kConflictsVerb;
 
 }  // namespace pgwalship

@@ -53,8 +53,7 @@ Push: 5 acknowledged, 2 failed, 1 open
 
 Conflicts (nothing was overwritten; both are kept)
   B at pgdb3: hashes differ
-  What to do: find out which server wrote which content, and stop the one that should not
-  have; README.md, "A conflict", has the steps.
+  What to do: `pgwalship conflicts show NAME` on the node that is named says it.
 )json");
 }
 

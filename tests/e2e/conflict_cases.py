@@ -1,0 +1,57 @@
+"""Conflicts: seen on every node, after restarts too, explained, and decided."""
+
+import gzip
+
+from harness import Case, segment, segment_name, sha256, wait_until
+
+
+class Conflict(Case):
+    def conflicts_here(self, cluster, node):
+        return [one for one in cluster.status(node)["conflicts"] if one["where"] == node]
+
+    def test_h5_a_conflict_on_three_nodes_is_resolved(self):
+        cluster = self.cluster()
+        name, good, bad = segment_name(1), segment(1, seed="good"), segment(1, seed="bad")
+        cluster.stop_daemon("node3")
+        stray = cluster.file("stray.gz", gzip.compress(bad))
+        target = cluster.archive_dir("node3") / f"{name}.gz"
+        self.assertEqual(cluster.run(["cp", stray, target]).code, 0)
+        self.assert_push(cluster.push("node1", name, good), 0)
+        cluster.start_daemon("node3")
+        cluster.wait_peer("node1", "node3", "current")
+        self.assert_push(cluster.push("node1", name, good), 0)
+        for node in ("node1", "node2"):
+            self.assert_push(cluster.push(node, name, bad), 3, "conflicts show")
+
+        for node in cluster.names:
+            wait_until(lambda: len(self.conflicts_here(cluster, node)) == 1, 10,
+                       f"{node} has a conflict")
+        cluster.stop_daemon("node1")
+        cluster.start_daemon("node1")
+        wait_until(lambda: "byte " in self.conflicts_here(cluster, "node1")[0]["text"], 10,
+                   "a restarted daemon finds it again, with its verdict")
+
+        keep = sha256(good)[:12]
+        for node in cluster.names:
+            listed = cluster.pgwalship(node, "conflicts")
+            self.assertEqual(listed.code, 3, listed)
+            self.assertIn(name, listed.out)
+            shown = cluster.pgwalship(node, "conflicts", "show", name).out
+            self.assertIn(sha256(good), shown)
+            self.assertIn(sha256(bad), shown)
+            unconfirmed = cluster.pgwalship(node, "conflicts", "resolve", name, "--keep", keep)
+            self.assertEqual(unconfirmed.code, 2, unconfirmed)
+            self.assertIn("nothing was changed", unconfirmed.err)
+            resolved = cluster.pgwalship(node, "conflicts", "resolve", name, "--keep", keep, "--yes")
+            self.assertEqual(resolved.code, 0, resolved)
+            self.assertEqual(cluster.pgwalship(node, "conflicts").code, 0)
+        self.assertEqual(len(cluster.holders(name, sha256(good))), 3)
+        self.assert_push(cluster.push("node3", name, bad), 3, "an operator decided")
+        self.assert_push(cluster.push("node3", name, good), 0)
+
+        for node in cluster.names:  # what a peer answered before is forgotten by a new start
+            cluster.stop_daemon(node)
+            cluster.start_daemon(node)
+        for node in cluster.names:
+            self.assertEqual(cluster.status(node)["conflicts"], [])
+            self.assertEqual(cluster.status(node)["archive"]["quarantined"], [])
