@@ -1,6 +1,7 @@
 #include "transport/messages.h"
 
 #include "transport/compare_codec.h"
+#include "transport/message_fields.h"
 
 #include <algorithm>
 #include <array>
@@ -12,18 +13,12 @@ namespace {
 
 constexpr std::uint8_t kOptionalTypeBit = 0x80;
 constexpr std::uint8_t kFailedOutcome = 128;
-constexpr std::size_t kOriginBytesMax = 255;
 constexpr auto kLastErrc = Errc::kInvalid;
 
 // The variant lists the messages in the order of docs/protocol.md; these are their numbers there.
 constexpr std::size_t kTypeCount = std::variant_size_v<Message>;
-constexpr std::array<std::uint8_t, kTypeCount> kTypes = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
-                                                         14, 15, 16, 17, 18, 19, 20, 21, 22, 25};
-
-template <typename Enum>
-constexpr std::uint8_t number_of(Enum value) {
-  return static_cast<std::uint8_t>(value);
-}
+constexpr std::array<std::uint8_t, kTypeCount> kTypes = {
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 20, 21, 22, 25, 26, 27};
 
 void write(ByteWriter& out, const FileFacts& facts) {
   out.raw(facts.sha256.bytes);
@@ -99,6 +94,7 @@ void write(ByteWriter& out, const StatResult& message) {
   out.u8(message.reconciled ? 1 : 0);
   out.u64(message.file_bytes);
   write(out, message.facts);
+  out.u64(message.needs);
 }
 
 void write(ByteWriter& out, const Get& message) {
@@ -170,66 +166,18 @@ void write(ByteWriter& out, const Restored& message) {
   out.u32(message.segment_bytes);
 }
 
-// Takes a payload apart. After the first field that is out of range ok() stays false; what comes
-// out then means nothing.
-class Fields {
- public:
-  explicit Fields(ByteView payload) : reader_(payload) {}
+void write(ByteWriter& out, const ExpireQuery& message) {
+  out.u64(message.id);
+  out.u8(number_of(message.mode));
+  out.u64(message.needs);
+}
 
-  std::uint8_t u8() { return reader_.u8(); }
-  std::uint16_t u16() { return reader_.u16(); }
-  std::uint32_t u32() { return reader_.u32(); }
-  std::uint64_t u64() { return reader_.u64(); }
-  std::string text() { return reader_.text(); }
-  ByteView rest_view() { return reader_.raw(reader_.remaining()); }
-  Bytes rest() {
-    const ByteView bytes = rest_view();
-    return Bytes(bytes.begin(), bytes.end());
-  }
-
-  bool flag() { return ranged(1) == 1; }
-
-  template <typename Enum>
-  Enum one_of(Enum first, Enum last) {
-    const std::uint8_t value = ranged(number_of(last));
-    require(value >= number_of(first));
-    return static_cast<Enum>(ok() ? value : number_of(first));
-  }
-
-  std::optional<WalName> name() {
-    Result<WalName> name = WalName::parse(reader_.text());
-    require(name.ok());
-    return ok() ? std::optional(std::move(name).value()) : std::nullopt;
-  }
-
-  FileFacts facts() {
-    FileFacts facts;
-    const ByteView sha256 = reader_.raw(facts.sha256.bytes.size());
-    std::copy(sha256.begin(), sha256.end(), facts.sha256.bytes.begin());
-    facts.raw_bytes = u64();
-    facts.system_id = u64();
-    facts.timeline = u32();
-    facts.lsn = u64();
-    facts.segment_bytes = u32();
-    facts.origin = text();
-    require(facts.origin.size() <= kOriginBytesMax);
-    return facts;
-  }
-
-  void require(bool condition) { ok_ = ok_ && condition; }
-  bool ok() const { return ok_ && reader_.ok(); }
-  std::size_t remaining() const { return reader_.remaining(); }
-
- private:
-  std::uint8_t ranged(std::uint8_t last) {
-    const std::uint8_t value = u8();
-    require(value <= last);
-    return value;
-  }
-
-  ByteReader reader_;
-  bool ok_ = true;
-};
+void write(ByteWriter& out, const ExpireReport& message) {
+  out.u64(message.id);
+  out.u8(number_of(message.outcome));
+  out.u8(message.progress ? 1 : 0);
+  out.text(message.line);
+}
 
 using Decoded = std::optional<Message>;
 
@@ -325,6 +273,7 @@ Decoded read<StatResult>(Fields& in) {
   message.reconciled = in.flag();
   message.file_bytes = in.u64();
   message.facts = in.facts();
+  message.needs = in.u64();
   return message;
 }
 
@@ -419,6 +368,23 @@ template <>
 Decoded read<Restored>(Fields& in) {
   std::optional<WalName> name = in.name();
   return name ? Decoded(Restored{std::move(*name), in.u32()}) : std::nullopt;
+}
+
+template <>
+Decoded read<ExpireQuery>(Fields& in) {
+  const std::uint64_t id = in.u64();
+  const ExpireMode mode = in.one_of(ExpireMode::kDryRun, ExpireMode::kRemove);
+  return ExpireQuery{id, mode, in.u64()};
+}
+
+template <>
+Decoded read<ExpireReport>(Fields& in) {
+  ExpireReport message;
+  message.id = in.u64();
+  message.outcome = in.one_of(ExpireOutcome::kRunning, ExpireOutcome::kFailed);
+  message.progress = in.flag();
+  message.line = in.text();
+  return message;
 }
 
 using Reader = Decoded (*)(Fields&);

@@ -77,6 +77,7 @@ struct StatResult {
   bool reconciled = false;
   std::uint64_t file_bytes = 0;
   FileFacts facts;
+  SegmentPosition needs = 0;  // of the answerer's server; 0: not known
 };
 // Who waits for a file: bytes that nobody waits for yet go out when there are no others.
 enum class Urgency : std::uint8_t { kWanted = 0, kAhead = 1 };
@@ -146,9 +147,24 @@ struct Restored {
   std::uint32_t segment_bytes = 0;
 };
 
-using Message = std::variant<Hello, Failure, Put, Data, PutEnd, Done, Stat, StatResult, Get,
-                             GetBegin, GetEnd, Reconciled, Ping, Pong, Fetch, FetchResult,
-                             StatusQuery, StatusReport, CompareRanges, CompareResult, Restored>;
+enum class ExpireMode : std::uint8_t { kDryRun = 0, kRemove = 1 };
+struct ExpireQuery {
+  std::uint64_t id = 0;
+  ExpireMode mode = ExpireMode::kDryRun;
+  SegmentPosition needs = 0;  // what the client says its server needs; 0: it says nothing
+};
+enum class ExpireOutcome : std::uint8_t { kRunning = 0, kDone = 1, kHeld = 2, kFailed = 3 };
+struct ExpireReport {
+  std::uint64_t id = 0;
+  ExpireOutcome outcome = ExpireOutcome::kRunning;  // anything else: this is the last
+  bool progress = false;                            // the next replaces it on a terminal
+  std::string line;
+};
+
+using Message =
+    std::variant<Hello, Failure, Put, Data, PutEnd, Done, Stat, StatResult, Get, GetBegin, GetEnd,
+                 Reconciled, Ping, Pong, Fetch, FetchResult, StatusQuery, StatusReport,
+                 CompareRanges, CompareResult, Restored, ExpireQuery, ExpireReport>;
 
 // Appends the message as one frame. REQUIRES: Data at most kDataBytesMax bytes, StatusReport
 // within kFramePayloadMax, CompareRanges and CompareResult within wal/archive_compare.h's limits.

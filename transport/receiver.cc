@@ -232,6 +232,12 @@ void Receiver::on_stat(const Stat& stat) {
   } else if (stat.name.is_below(from.value())) {
     result.presence = Presence::kExpired;
   }
+  if (const auto needs = store_.needs(); needs.ok()) {
+    result.needs = needs.value();
+  } else {
+    refuse(stat.id, needs.error());
+    return;
+  }
   outbox_.push_back(std::move(result));
 }
 

@@ -57,7 +57,7 @@ inline std::vector<Message> sample_messages() {
       Done{3, PutOutcome::kStored, Error{Errc::kNotFound, "first of the codes", ""}, {}},
       Done{4, PutOutcome::kStored, error, {}},
       Stat{5, segment},
-      StatResult{5, Presence::kPresent, true, 5'000'000, sample_facts()},
+      StatResult{5, Presence::kPresent, true, 5'000'000, sample_facts(), 0xA'00000001},
       StatResult{6, Presence::kCorrupt, false, 0, {}},
       StatResult{6, Presence::kExpired, true, 0, {}},
       Get{7, wal_name("000000030000000A00000001.00000028.backup")},
@@ -83,6 +83,9 @@ inline std::vector<Message> sample_messages() {
                      {SameRange{}, SplitRange{{ArchivePlace::of(segment)}, {{1, 2, 3}, {4, 5, 6}}},
                       ListedRange{{{ArchivePlace::of(history), {}}}}, ListedRange{}}}},
       Restored{segment, 16 << 20},
+      ExpireQuery{13, ExpireMode::kRemove, 0xA'00000001},
+      ExpireReport{13, ExpireOutcome::kRunning, true, "10 of 100 files"},
+      ExpireReport{13, ExpireOutcome::kHeld, false, ""},
   };
 }
 

@@ -55,6 +55,8 @@ TEST(Messages, HaveTheNumbersOfTheDocument) {
   EXPECT_EQ(frame_of(StatusReport{}).type, 20);
   EXPECT_EQ(frame_of(CompareRanges{1, {0, {{}}}}).type, 21);
   EXPECT_EQ(frame_of(CompareResult{1, false, {0, {SameRange{}}}}).type, 22);
+  EXPECT_EQ(frame_of(ExpireQuery{}).type, 26);
+  EXPECT_EQ(frame_of(ExpireReport{}).type, 27);
 }
 
 TEST(Messages, KeepEveryFieldOfHello) {
@@ -135,6 +137,8 @@ TEST(Messages, RefuseNumbersOutOfRange) {
       {"verdict", FetchResult{}, 8, 5},
       {"urgency", Get{1, wal_name("00000002.history")}, 8 + 2 + 16, 2},
       {"more in a report", StatusReport{}, 8, 2},
+      {"expire mode", ExpireQuery{}, 8, 2},
+      {"expire outcome", ExpireReport{}, 8, 4},
       {"name", Get{1, wal_name("00000002.history")}, 10, 'x'},
       {"reconciled", CompareResult{1, false, {0, {SameRange{}}}}, 8, 2},
       {"no ranges", CompareResult{1, false, {0, {SameRange{}}}}, 17, 0},
@@ -202,7 +206,7 @@ TEST(Messages, RefuseDataOverItsLimitAndOrigins) {
 TEST(Messages, H45SkipUnknownTypesOnlyWhenTheyAreOptional) {
   for (unsigned type = 0; type < 256; ++type) {
     const Frame frame{static_cast<std::uint8_t>(type), Bytes(3)};
-    if ((type >= 1 && type <= 22 && type != 12 && type != 13) || type == 25) {
+    if ((type >= 1 && type <= 22 && type != 12 && type != 13) || (type >= 25 && type <= 27)) {
       continue;
     }
     const auto message = decode(frame);

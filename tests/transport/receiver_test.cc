@@ -285,6 +285,16 @@ TEST_F(GreetedReceiver, StatTellsPresentFromAbsentFromCorrupt) {
   EXPECT_EQ(session_.ask<StatResult>(Stat{1, file_.name}).presence, Presence::kCorrupt);
 }
 
+TEST_F(GreetedReceiver, StatTellsWhatHasExpiredAndWhatTheServerNeeds) {
+  const WalName old = WalName::segment_at(1, 0, kSegmentBytesMin);
+  EXPECT_EQ(session_.ask<StatResult>(Stat{1, old}).needs, 0U);
+  disk_.plant("/archive/.pgwalship/floor", as_bytes("0000000000000001\n"));
+  disk_.plant("/archive/.pgwalship/needs", as_bytes("0000000A000000FF\n"));
+  const auto expired = session_.ask<StatResult>(Stat{2, old});
+  EXPECT_EQ(expired.presence, Presence::kExpired);
+  EXPECT_EQ(expired.needs, 0xA'000000FFU);
+}
+
 TEST_F(GreetedReceiver, H25AnUnreadableArchiveIsNoEvidenceOfAbsence) {
   disk_.fail({.operation = Operation::kOpen});
   EXPECT_TRUE(is_refused(session_.say(Stat{1, file_.name}), 1, Errc::kIo));

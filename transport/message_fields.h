@@ -1,0 +1,85 @@
+// What a decoder of messages reads a payload with: the types of docs/protocol.md section 1, and
+// whether all of them were in range.
+#pragma once
+
+#include "base/bytes.h"
+#include "wal/gzip.h"
+#include "wal/segment_name.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace pgwalship {
+
+template <typename Enum>
+constexpr std::uint8_t number_of(Enum value) {
+  return static_cast<std::uint8_t>(value);
+}
+
+inline constexpr std::size_t kOriginBytesMax = 255;
+
+// Takes a payload apart. After the first field that is out of range ok() stays false; what comes
+// out then means nothing.
+class Fields {
+ public:
+  explicit Fields(ByteView payload) : reader_(payload) {}
+
+  std::uint8_t u8() { return reader_.u8(); }
+  std::uint16_t u16() { return reader_.u16(); }
+  std::uint32_t u32() { return reader_.u32(); }
+  std::uint64_t u64() { return reader_.u64(); }
+  std::string text() { return reader_.text(); }
+  ByteView rest_view() { return reader_.raw(reader_.remaining()); }
+  Bytes rest() {
+    const ByteView bytes = rest_view();
+    return Bytes(bytes.begin(), bytes.end());
+  }
+
+  bool flag() { return ranged(1) == 1; }
+
+  template <typename Enum>
+  Enum one_of(Enum first, Enum last) {
+    const std::uint8_t value = ranged(number_of(last));
+    require(value >= number_of(first));
+    return static_cast<Enum>(ok() ? value : number_of(first));
+  }
+
+  std::optional<WalName> name() {
+    Result<WalName> name = WalName::parse(reader_.text());
+    require(name.ok());
+    return ok() ? std::optional(std::move(name).value()) : std::nullopt;
+  }
+
+  FileFacts facts() {
+    FileFacts facts;
+    const ByteView sha256 = reader_.raw(facts.sha256.bytes.size());
+    std::copy(sha256.begin(), sha256.end(), facts.sha256.bytes.begin());
+    facts.raw_bytes = u64();
+    facts.system_id = u64();
+    facts.timeline = u32();
+    facts.lsn = u64();
+    facts.segment_bytes = u32();
+    facts.origin = text();
+    require(facts.origin.size() <= kOriginBytesMax);
+    return facts;
+  }
+
+  void require(bool condition) { ok_ = ok_ && condition; }
+  bool ok() const { return ok_ && reader_.ok(); }
+  std::size_t remaining() const { return reader_.remaining(); }
+
+ private:
+  std::uint8_t ranged(std::uint8_t last) {
+    const std::uint8_t value = u8();
+    require(value <= last);
+    return value;
+  }
+
+  ByteReader reader_;
+  bool ok_ = true;
+};
+
+}  // namespace pgwalship
