@@ -24,7 +24,10 @@ struct PostgresFacts {
   std::uint64_t failed_count = 0;
   std::string last_archived_wal;
   std::string last_failed_wal;
-  std::string current_lsn;  // written on a primary; received or replayed on a standby
+  std::uint64_t redo_lsn = 0;         // of its last checkpoint or restartpoint
+  std::uint32_t timeline = 0;         // of that
+  std::uint64_t oldest_slot_lsn = 0;  // the oldest restart_lsn of its replication slots; 0: none
+  std::string current_lsn;            // written on a primary; received or replayed on a standby
 };
 
 // Keeps the latest answer for status, and turns changes into log lines: one for each change,

@@ -23,8 +23,10 @@ constexpr const char* kQuery =
     " archived_count, failed_count, last_archived_wal, last_failed_wal,"
     " CASE WHEN pg_is_in_recovery()"
     " THEN GREATEST(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())"
-    " ELSE pg_current_wal_lsn() END"
-    " FROM pg_stat_archiver";
+    " ELSE pg_current_wal_lsn() END,"
+    " redo_lsn - '0/0'::pg_lsn, timeline_id,"
+    " (SELECT min(restart_lsn) - '0/0'::pg_lsn FROM pg_replication_slots)"
+    " FROM pg_stat_archiver, pg_control_checkpoint()";
 
 enum Column : int {
   kVersion,
@@ -36,6 +38,9 @@ enum Column : int {
   kLastArchived,
   kLastFailed,
   kLsn,
+  kRedo,
+  kTimeline,
+  kOldestSlot,
   kColumns
 };
 
@@ -144,6 +149,9 @@ class Inquiry {
     facts.last_archived_wal = column(kLastArchived);
     facts.last_failed_wal = column(kLastFailed);
     facts.current_lsn = column(kLsn);
+    facts.redo_lsn = number_of<std::uint64_t>(column(kRedo));
+    facts.timeline = number_of<std::uint32_t>(column(kTimeline));
+    facts.oldest_slot_lsn = number_of<std::uint64_t>(column(kOldestSlot));
     return facts;
   }
 

@@ -409,13 +409,6 @@ RetentionPlan plan_retention(const RetentionInputs& inputs) {
   return Planner(inputs).plan();
 }
 
-std::string position_text(SegmentPosition position) {
-  std::array<char, 17> text{};
-  std::snprintf(text.data(), text.size(), "%08X%08X", static_cast<std::uint32_t>(position >> 32U),
-                static_cast<std::uint32_t>(position & 0xFFFFFFFFU));
-  return text.data();
-}
-
 std::string bytes_text(std::uint64_t bytes) {
   static constexpr std::array kUnits{"B", "kB", "MB", "GB", "TB"};
   auto value = static_cast<double>(bytes);

@@ -88,8 +88,6 @@ struct RetentionPlan {
 
 RetentionPlan plan_retention(const RetentionInputs& inputs);
 
-// "0000000A000000FF", as the last sixteen digits of a segment's name.
-std::string position_text(SegmentPosition position);
 // "1.6 GB", powers of 1024.
 std::string bytes_text(std::uint64_t bytes);
 

@@ -184,6 +184,16 @@ Json postgresql_json(const StatusInputs& in) {
   if (in.disk.ready_files) {
     postgresql["ready"] = *in.disk.ready_files;
   }
+  if (const auto& sample = in.pg_wal.latest()) {
+    Json pg_wal{{"state", to_word(in.pg_wal.state())},
+                {"free_bytes", sample->free_bytes},
+                {"wal_bytes", sample->wal_bytes}};
+    if (in.pg_wal.full_in()) {
+      pg_wal["full_in_seconds"] = std::chrono::duration<double>(*in.pg_wal.full_in()).count();
+      pg_wal["bytes_per_second"] = in.pg_wal.bytes_per_second();
+    }
+    postgresql["pg_wal"] = std::move(pg_wal);
+  }
   if (in.postgres != nullptr) {
     const PostgresFacts& facts = *in.postgres;
     postgresql["reachable"] = facts.reachable;
@@ -198,6 +208,18 @@ Json postgresql_json(const StatusInputs& in) {
   return postgresql;
 }
 
+Json retention_json(const StatusInputs& in) {
+  const ExpireService::View& view = in.retention;
+  Json retention{{"configured", view.configured},
+                 {"floor", in.disk.floor == 0 ? "" : position_text(in.disk.floor)},
+                 {"removed", view.removed},
+                 {"trouble", view.trouble}};
+  if (view.last_at) {
+    retention["last_age_seconds"] = seconds_since(*view.last_at, in.now);
+  }
+  return retention;
+}
+
 }  // namespace
 
 DiskFacts read_disk_facts(const FileSystem& file_system, const ArchiveStore& store,
@@ -210,6 +232,11 @@ DiskFacts read_disk_facts(const FileSystem& file_system, const ArchiveStore& sto
     facts.system_id = id.value();
   }
   facts.reconciled = store.reconciled();
+  if (const auto floor = store.floor(); floor.ok()) {
+    facts.floor = floor.value();
+  } else if (facts.error.empty()) {
+    facts.error = floor.error().message;
+  }
   if (auto quarantined = store.quarantined(); quarantined.ok()) {
     facts.quarantined = std::move(quarantined).value();
   }
@@ -246,7 +273,8 @@ std::string status_json(const StatusInputs& in) {
                     {"conflicts", conflicts_json(in)},
                     {"scrub", scrub_json(in.care)},
                     {"restore", Json{{"fetched_ahead", in.care.fetched_ahead}}},
-                    {"postgresql", postgresql_json(in)}};
+                    {"postgresql", postgresql_json(in)},
+                    {"retention", retention_json(in)}};
   return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include "archiver/conflict_watch.h"
+#include "archiver/expire_service.h"
+#include "archiver/pg_wal_forecast.h"
 #include "archiver/postgres_facts.h"
 #include "archiver/push_service.h"
 #include "archiver/timeline_troubles.h"
@@ -19,6 +21,7 @@ struct DiskFacts {
   std::vector<TimelineTrouble> timelines;
   std::uint64_t system_id = 0;
   bool reconciled = false;
+  SegmentPosition floor = 0;
   std::vector<std::string> quarantined;
   std::optional<std::uint64_t> free_bytes;
   std::string role = "unknown";              // primary, standby, recovering, stopped, unknown
@@ -58,6 +61,8 @@ struct StatusInputs {
   CareFacts care = {};
   const TimelineWatch* timelines = nullptr;
   const ConflictWatch::Verdicts* verdicts = nullptr;  // about the conflicts in quarantine; or null
+  ExpireService::View retention = {};
+  PgWalForecast pg_wal{{}};
 };
 std::string status_json(const StatusInputs& inputs);
 

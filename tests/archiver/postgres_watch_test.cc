@@ -172,6 +172,17 @@ TEST_F(RealPostgresWatchTest, KnowsAPrimary) {
   EXPECT_EQ(facts.archived_count, 0U);
   EXPECT_EQ(facts.last_archived_wal, "");
   EXPECT_THAT(facts.current_lsn, HasSubstr("0/"));
+  EXPECT_GE(facts.redo_lsn, 1U << 20U);
+  EXPECT_EQ(facts.timeline, 1U);
+  EXPECT_EQ(facts.oldest_slot_lsn, 0U);
+}
+
+TEST_F(RealPostgresWatchTest, KnowsTheOldestSlot) {
+  ThrowawayPostgres server;
+  server.execute("SELECT pg_create_physical_replication_slot('standby', true)");
+  watch(server.conninfo());
+  const PostgresFacts facts = next_with([](const PostgresFacts& f) { return f.reachable; });
+  EXPECT_GE(facts.oldest_slot_lsn, facts.redo_lsn);
 }
 
 TEST_F(RealPostgresWatchTest, KnowsAStandby) {
