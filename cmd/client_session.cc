@@ -131,6 +131,8 @@ void ClientSession::on_message(const Message& message) {
     on(*hint);
   } else if (const auto* get = std::get_if<Get>(&message)) {
     on(*get);
+  } else if (const auto* expire = std::get_if<ExpireQuery>(&message)) {
+    on(*expire);
   } else {
     fail(Error{Errc::kProtocol, "a message that a client may not send", ""});
   }
@@ -258,6 +260,19 @@ void ClientSession::on(const Get& get) {
                               session->end();
                             }
                           });
+}
+
+void ClientSession::on(const ExpireQuery& query) {
+  if (!take_question()) {
+    return;
+  }
+  services_.expiry.expire(query, [weak = weak_from_this(), id = query.id](ExpireReport report) {
+    if (const auto session = weak.lock(); session && !session->ended_) {
+      session->open_questions_ -= report.outcome == ExpireOutcome::kRunning ? 0 : 1;
+      report.id = id;
+      session->send(report);
+    }
+  });
 }
 
 void ClientSession::send(const Message& message) {

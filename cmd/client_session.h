@@ -2,6 +2,7 @@
 // out. What breaks the protocol ends this session and nothing else. Loop thread only.
 #pragma once
 
+#include "archiver/expire_service.h"
 #include "archiver/push_service.h"
 #include "restorer/fetch_service.h"
 #include "transport/local_socket.h"
@@ -19,6 +20,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
     EventLoop& loop;
     PushService& pushes;
     FetchService& fetches;
+    ExpireService& expiry;
     // Gives the JSON of `pgwalship status` to the handler, from a later turn of the loop.
     std::function<void(std::function<void(std::string)>)> status;
   };
@@ -50,6 +52,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   void on(const StatusQuery& query);
   void on(const Restored& hint);
   void on(const Get& get);
+  void on(const ExpireQuery& query);
   void send(const Message& message);
   void fail(const Error& error);
   void update_interest();
@@ -66,7 +69,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   bool failed_ = false;  // a Failure is on its way out: the session ends when it has gone
   bool ended_ = false;
   std::map<std::uint64_t, PushId> pushes_;  // by the client's id
-  std::size_t open_questions_ = 0;          // fetches and status queries without an answer
+  std::size_t open_questions_ = 0;          // fetches and queries without an answer
   std::size_t relays_ = 0;                  // Gets so far: each further one tries another peer
 };
 

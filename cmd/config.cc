@@ -109,6 +109,7 @@ class Loader {
     check_quorum();
     find_self();
     check_archive();
+    check_pg_wal();
     check_ssh();
     TRY(problems_.result());
     return std::move(config_);
@@ -276,6 +277,13 @@ class Loader {
   }
 
   void check_archive() { require("[archive] directory", "where the segments go"); }
+
+  void check_pg_wal() {
+    if (config_.postgres.pg_wal_critical > config_.postgres.pg_wal_warning) {
+      complain("[postgres] pg-wal-critical", "it is longer than pg-wal-warning",
+               "the alarm comes after the warning");
+    }
+  }
 
   void check_ssh() {
     if (config_.nodes.size() < 2) {

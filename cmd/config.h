@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,8 @@ struct Config {
     std::string data_directory;                   // empty: not known
     std::string conninfo;                         // empty: PostgreSQL is not asked
     std::uint64_t pg_wal_minimum_free_bytes = 0;  // counts with OnQuorumLoss::kLocal
+    std::chrono::milliseconds pg_wal_warning{std::chrono::hours(24)};
+    std::chrono::milliseconds pg_wal_critical{std::chrono::hours(2)};
   };
   struct Ssh {
     std::string user;  // the current one by default
@@ -49,6 +52,12 @@ struct Config {
   struct Restore {
     std::chrono::milliseconds fetch_timeout{60'000};
     int prefetch = 8;  // segments ahead of a recovery
+  };
+  struct Retention {  // nothing: the rule is not configured
+    std::optional<int> backups;
+    std::optional<std::chrono::milliseconds> days;
+    std::optional<std::uint64_t> size_bytes;
+    std::chrono::milliseconds interval{std::chrono::hours(1)};
   };
   struct Daemon {
     std::string socket = "/run/pgwalship/pgwalship.sock";
@@ -65,6 +74,7 @@ struct Config {
   Postgres postgres;
   Ssh ssh;
   Restore restore;
+  Retention retention;
   Daemon daemon;
   std::map<std::string, int, std::less<>> lines;  // "[section] key" -> line, for messages
 };

@@ -206,11 +206,41 @@ constexpr Limits<milliseconds> kKeepaliveLimits{100ms, 3s};
 constexpr Limits<milliseconds> kFetchTimeoutLimits{0ms, 60min};
 // More than that no recovery outruns: 64 segments are 1 GiB of WAL.
 constexpr Limits<int> kPrefetchLimits{0, 64};
+constexpr Limits<milliseconds> kPgWalForecastLimits{1min, 24h * 30};
+// Fewer than one backup would be none at all.
+constexpr Limits<int> kBackupsLimits{1, 10'000};
+constexpr Limits<int> kDaysLimits{1, 36'500};
+// Each run reads the archive and asks the peers about every file that may go.
+constexpr Limits<milliseconds> kRetentionIntervalLimits{1s, 24h};
 
 // A setter for one member of one section, from the function that reads such a value.
 template <auto section, auto member, auto read, auto&... more>
 Result<void> set(Config& config, std::string_view value) {
   return read((config.*section).*member, value, more...);
+}
+
+Result<void> set_backups(std::optional<int>& into, std::string_view value) {
+  int number = 0;
+  TRY(set_number(number, value, kBackupsLimits));
+  into = number;
+  return {};
+}
+
+Result<void> set_days(std::optional<milliseconds>& into, std::string_view value) {
+  int number = 0;
+  TRY(set_number(number, value, kDaysLimits));
+  into = number * 24h;
+  return {};
+}
+
+Result<void> set_size_limit(std::optional<std::uint64_t>& into, std::string_view value) {
+  std::uint64_t bytes = 0;
+  TRY(set_size(bytes, value));
+  if (bytes == 0) {
+    return invalid("0 would keep nothing", "leave the key out for no limit");
+  }
+  into = bytes;
+  return {};
 }
 
 Result<void> set_quorum(Config& config, std::string_view value) {
@@ -227,12 +257,14 @@ using Archive = Config::Archive;
 using Postgres = Config::Postgres;
 using Ssh = Config::Ssh;
 using Restore = Config::Restore;
+using Retention = Config::Retention;
 using Daemon = Config::Daemon;
 constexpr auto kCluster = &Config::cluster;
 constexpr auto kArchive = &Config::archive;
 constexpr auto kPostgres = &Config::postgres;
 constexpr auto kSsh = &Config::ssh;
 constexpr auto kRestore = &Config::restore;
+constexpr auto kRetention = &Config::retention;
 constexpr auto kDaemon = &Config::daemon;
 
 constexpr auto kKeys = std::to_array<ConfigKey>({
@@ -253,6 +285,10 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     {"postgres", "conninfo", set<kPostgres, &Postgres::conninfo, set_text>},
     {"postgres", "pg-wal-minimum-free",
      set<kPostgres, &Postgres::pg_wal_minimum_free_bytes, set_size>},
+    {"postgres", "pg-wal-warning",
+     set<kPostgres, &Postgres::pg_wal_warning, set_duration, kPgWalForecastLimits>},
+    {"postgres", "pg-wal-critical",
+     set<kPostgres, &Postgres::pg_wal_critical, set_duration, kPgWalForecastLimits>},
     {"ssh", "user", set<kSsh, &Ssh::user, set_name>},
     {"ssh", "identity", set<kSsh, &Ssh::identity, set_path>},
     {"ssh", "known-hosts", set<kSsh, &Ssh::known_hosts, set_path>},
@@ -263,6 +299,11 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     {"restore", "fetch-timeout",
      set<kRestore, &Restore::fetch_timeout, set_duration, kFetchTimeoutLimits>},
     {"restore", "prefetch", set<kRestore, &Restore::prefetch, set_number, kPrefetchLimits>},
+    {"retention", "backups", set<kRetention, &Retention::backups, set_backups>},
+    {"retention", "days", set<kRetention, &Retention::days, set_days>},
+    {"retention", "size", set<kRetention, &Retention::size_bytes, set_size_limit>},
+    {"retention", "interval",
+     set<kRetention, &Retention::interval, set_duration, kRetentionIntervalLimits>},
     {"daemon", "socket", set<kDaemon, &Daemon::socket, set_socket>},
     {"daemon", "log-level",
      set<kDaemon, &Daemon::log_level, set_word<LogLevel, 4>, kLogLevelWords>},
@@ -272,10 +313,7 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
 
 // Designed, and not built yet. An empty name stands for the whole section.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kLaterKeys = {
-    {{"archive", "compression-threads"},
-     {"postgres", "look-ahead"},
-     {"daemon", "metrics-listen"},
-     {"retention", ""}}};
+    {{"archive", "compression-threads"}, {"postgres", "look-ahead"}, {"daemon", "metrics-listen"}}};
 
 bool is_later(std::string_view section, std::string_view name) {
   return std::find(kLaterKeys.begin(), kLaterKeys.end(), std::pair{section, name}) !=

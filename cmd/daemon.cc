@@ -1,6 +1,8 @@
 #include "cmd/daemon.h"
 
 #include "archiver/conflict_watch.h"
+#include "archiver/expire_service.h"
+#include "archiver/pg_wal_gauge.h"
 #include "archiver/postgres_watch.h"
 #include "archiver/push_service.h"
 #include "archiver/status_report.h"
@@ -8,6 +10,7 @@
 #include "base/posix_file_system.h"
 #include "base/worker.h"
 #include "cmd/client_session.h"
+#include "cmd/retention_config.h"
 #include "restorer/fetch_service.h"
 #include "restorer/scrub_service.h"
 #include "transport/link_set.h"
@@ -37,6 +40,8 @@ constexpr std::size_t kClientsMax = 256;
 // How often a new archive is asked whose it has become.
 constexpr std::chrono::seconds kIdentityInterval{1};
 constexpr int kQuietNice = 10;
+// Of the default size so many segments: what PostgreSQL writes in seconds when it is busy.
+constexpr std::uint64_t kPgWalFreeMin = 16ULL * (16ULL << 20U);
 // Longer than a push that is nearly done, shorter than any service manager waits.
 constexpr std::chrono::seconds kDrainTime{10};
 
@@ -113,6 +118,27 @@ PushService::Options push_options(const Config& config, const NodeList& nodes,
   return options;
 }
 
+ExpireService::Options expire_options(const Config& config, const NodeList& nodes) {
+  ExpireService::Options options;
+  options.nodes = nodes;
+  options.quorum = config.quorum;
+  options.rules = retention_rules(config);
+  options.interval = config.retention.interval;
+  options.server = config.postgres.conninfo.empty() ? ExpireService::Options::Server::kNotAsked
+                                                    : ExpireService::Options::Server::kAsked;
+  return options;
+}
+
+PgWalGauge::Options space_options(const Config& config) {
+  PgWalGauge::Options options;
+  if (!config.postgres.data_directory.empty()) {
+    options.pg_wal = config.postgres.data_directory + "/pg_wal";
+  }
+  options.forecast = {config.postgres.pg_wal_warning, config.postgres.pg_wal_critical,
+                      std::max(config.postgres.pg_wal_minimum_free_bytes, kPgWalFreeMin)};
+  return options;
+}
+
 }  // namespace
 
 struct Daemon::Parts {
@@ -137,7 +163,9 @@ struct Daemon::Parts {
         scrub(c.archive.scrub,
               {*loop, k, *quiet, file_system, store, fetches, l, [this] { return is_busy(); }}),
         conflicts({*loop, *quiet, store, l}),
-        services{*loop, pushes, fetches,
+        expiry(expire_options(c, nodes), {*loop, k, *disk, *scans, links, store, l}),
+        space(space_options(c), {*loop, *scans, file_system, l}),
+        services{*loop, pushes, fetches, expiry,
                  [this](const std::function<void(std::string)>& handler) { status(handler); }} {}
 
   // The workers go first: their jobs use the services. The rest goes in reverse order.
@@ -185,6 +213,8 @@ struct Daemon::Parts {
   FetchService fetches;
   ScrubService scrub;
   ConflictWatch conflicts;
+  ExpireService expiry;
+  PgWalGauge space;
   ClientSession::Services services;
   std::vector<std::shared_ptr<ClientSession>> clients;
   std::unique_ptr<PostgresWatch> postgres;  // null without [postgres] conninfo
@@ -294,6 +324,7 @@ void Daemon::Parts::on_postgres() {
     std::ignore = scans->post([this, facts = std::move(*answer)]() -> Worker::Completion {
       const Result<std::uint64_t> pinned = store.system_id();
       return [this, facts, id = pinned.ok() ? pinned.value() : 0] {
+        expiry.on_postgres(facts, id);
         for (const PostgresNews::Line& line : postgres_news.take(facts, id)) {
           log.write(line.level, line.text);
         }
@@ -303,8 +334,8 @@ void Daemon::Parts::on_postgres() {
 }
 
 TimePoint Daemon::Parts::turn(TimePoint now) {
-  TimePoint next =
-      std::min({pushes.tick(now), fetches.tick(now), scrub.tick(now), conflicts.tick(now)});
+  TimePoint next = std::min({pushes.tick(now), fetches.tick(now), scrub.tick(now),
+                             conflicts.tick(now), expiry.tick(now), space.tick(now)});
   for (const auto& client : clients) {
     client->tick(now);
     next = std::min(next, client->next_wakeup());
@@ -416,7 +447,8 @@ void Daemon::Parts::read_status(const std::function<void(std::string)>& handler)
           StatusInputs{nodes, config.cluster.name, config.archive.directory, config.quorum.text(),
                        config_digest(config), pushes.shipper(), pushes.totals(), links, *facts,
                        index.index(), loop->now(), asked ? &*asked : nullptr, care(),
-                       &pushes.timelines(), &conflicts.verdicts()}));
+                       &pushes.timelines(), &conflicts.verdicts(), expiry.view(),
+                       space.forecast()}));
     };
   });
   if (!posted) {

@@ -33,6 +33,14 @@ enum class FetchExit : int {
   kStop = 255,    // not found and not proven absent, or corrupt: recovery must not go on
 };
 
+// archive_cleanup_command (PostgreSQL: shell_archive.c): anything but 0 is a warning in its log.
+enum class ExpireExit : int {
+  kDone = 0,    // what the rules let go is gone, which may be nothing
+  kFailed = 1,  // the daemon, the archive
+  kUsage = 2,   // command line or configuration
+  kHeld = 3,    // something that the rules let go had to stay: a peer, the quorum; not of `cleanup`
+};
+
 // What a failed push ends with.
 constexpr PushExit push_exit(Errc code) {
   switch (code) {
@@ -58,6 +66,9 @@ constexpr int to_status(PushExit exit) {
   return static_cast<int>(exit);
 }
 constexpr int to_status(FetchExit exit) {
+  return static_cast<int>(exit);
+}
+constexpr int to_status(ExpireExit exit) {
   return static_cast<int>(exit);
 }
 

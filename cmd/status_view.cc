@@ -147,6 +147,8 @@ std::string verdict(const Json& report) {
   } else if (!list_of(field(report, "timelines"), "troubles").empty()) {
     line = "ATTENTION: quorum " + expression +
            " is held, but the archive's timelines are not whole: see `pgwalship timeline`";
+  } else if (text_of(field(field(report, "postgresql"), "pg_wal"), "state") == "critical") {
+    line = "ATTENTION: quorum " + expression + " is held, but pg_wal's file system is filling up";
   } else if (any_peer_differs(report)) {
     line = "ATTENTION: quorum " + expression + " is held, but configurations differ";
   } else if (!list_of(field(report, "archive"), "quarantined").empty()) {
@@ -155,6 +157,20 @@ std::string verdict(const Json& report) {
     line = "OK: quorum " + expression + " is held" + (why.empty() ? "" : ": " + why);
   }
   return line + "\n";
+}
+
+// Nothing while all is well.
+std::string pg_wal(const Json& space) {
+  const std::string state = text_of(space, "state");
+  if (state != "warning" && state != "critical") {
+    return "";
+  }
+  std::string line = "pg_wal: " + state + ": ";
+  if (const auto seconds = number_of(space, "full_in_seconds"); seconds.has_value()) {
+    line += "its file system is full in " + age_text(*seconds) + " at the present rate, ";
+  }
+  const auto free = number_of(space, "free_bytes");
+  return line + size_text(free.value_or(0)) + " free\n";
 }
 
 std::string identity(const Json& report) {
@@ -171,7 +187,7 @@ std::string identity(const Json& report) {
   if (const auto ready = number_of(postgresql, "ready"); ready.has_value()) {
     line += ", " + with_unit(*ready, "ready in pg_wal");
   }
-  line += "\n";
+  line += "\n" + pg_wal(field(postgresql, "pg_wal"));
   if (is_false(postgresql, "reachable") && !text_of(postgresql, "error").empty()) {
     line += "PostgreSQL cannot be asked: " + text_of(postgresql, "error") + "\n";
   }
@@ -270,6 +286,24 @@ std::string timelines(const Json& report) {
   return text.empty() ? "" : "\nTimelines (`pgwalship timeline` shows all of it)\n" + text;
 }
 
+std::string retention(const Json& report) {
+  const Json& retention = field(report, "retention");
+  const std::string floor = text_of(retention, "floor");
+  if (!is_true(retention, "configured") && floor.empty()) {
+    return "";
+  }
+  std::string text = "\nRetention: ";
+  text += floor.empty() ? "nothing has expired" : "what is below " + floor + " has expired";
+  if (const std::string age = age_of(retention, "last_age_seconds"); !age.empty()) {
+    text += ", last run " + age + " ago";
+  }
+  text += is_true(retention, "configured") ? "\n" : "; no rule is configured any more\n";
+  if (const std::string trouble = text_of(retention, "trouble"); !trouble.empty()) {
+    text += "  held back: " + trouble + "\n";
+  }
+  return text;
+}
+
 std::string push(const Json& report) {
   const Json& push = field(report, "push");
   if (!push.is_object()) {
@@ -307,7 +341,7 @@ Result<std::string> render_status(std::string_view json) {
     return Error{Errc::kProtocol, "the daemon's status report is no JSON object", ""};
   }
   return verdict(report) + identity(report) + peers(report) + archive(report) + timelines(report) +
-         push(report) + conflicts(report);
+         retention(report) + push(report) + conflicts(report);
 }
 
 }  // namespace pgwalship

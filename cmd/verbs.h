@@ -29,5 +29,7 @@ extern const Verb kStatusVerb;
 extern const Verb kTimelineVerb;
 extern const Verb kVerifyVerb;
 extern const Verb kConflictsVerb;
+extern const Verb kExpireVerb;
+extern const Verb kCleanupVerb;
 
 }  // namespace pgwalship

@@ -63,6 +63,9 @@ TEST(ConfigExample, ShowsTheDefaultsWhenUncommented) {
   EXPECT_EQ(config.restore.fetch_timeout, defaults.restore.fetch_timeout);
   EXPECT_EQ(config.restore.prefetch, defaults.restore.prefetch);
   EXPECT_EQ(config.archive.scrub, defaults.archive.scrub);
+  EXPECT_EQ(config.postgres.pg_wal_warning, defaults.postgres.pg_wal_warning);
+  EXPECT_EQ(config.postgres.pg_wal_critical, defaults.postgres.pg_wal_critical);
+  EXPECT_EQ(config.retention.interval, defaults.retention.interval);
   EXPECT_EQ(config.daemon.socket, defaults.daemon.socket);
   EXPECT_EQ(config.daemon.log_level, defaults.daemon.log_level);
   EXPECT_EQ(config.daemon.log_target, defaults.daemon.log_target);

@@ -195,6 +195,34 @@ TEST(Config, NamesWhatIsMissingAtTheLineOfItsSection) {
             "f:1: [cluster] name: missing: the nodes of one cluster know each other by it");
 }
 
+TEST(Config, KnowsTheRulesOfRetention) {
+  const auto parsed = parse_config(
+      "[archive]\ndirectory = /a\n[retention]\nbackups = 2\ndays = 14\nsize = 1GB\n"
+      "interval = 5min\n",
+      "f");
+  ASSERT_TRUE(parsed.ok()) << parsed.error().message;
+  const Config::Retention& retention = parsed.value().retention;
+  EXPECT_EQ(retention.backups, 2);
+  EXPECT_EQ(retention.days, std::chrono::hours(14 * 24));
+  EXPECT_EQ(retention.size_bytes, 1ULL << 30U);
+  EXPECT_EQ(retention.interval, std::chrono::minutes(5));
+  const Config defaults;
+  EXPECT_FALSE(defaults.retention.backups || defaults.retention.days ||
+               defaults.retention.size_bytes);
+}
+
+TEST(Config, RefusesRulesThatWouldKeepNothing) {
+  for (const char* line : {"backups = 0", "days = 0", "size = 0", "days = 14d"}) {
+    EXPECT_NE(problem_with_line("retention", line), "") << line;
+  }
+}
+
+TEST(Config, TheAlarmForPgWalComesAfterTheWarning) {
+  EXPECT_EQ(problem_with_line("postgres", "pg-wal-critical = 2d"),
+            "f:4: [postgres] pg-wal-critical: it is longer than pg-wal-warning (HINT: the alarm "
+            "comes after the warning)");
+}
+
 TEST(Config, RefusesKeysOfLaterVersions) {
   for (const char* line : {"archive|compression-threads = 4", "postgres|look-ahead = on",
                            "daemon|metrics-listen = :9187"}) {
@@ -204,8 +232,6 @@ TEST(Config, RefusesKeysOfLaterVersions) {
     EXPECT_NE(found.find("f:4: ["), std::string::npos) << found;
     EXPECT_NE(found.find("not supported by this version"), std::string::npos) << found;
   }
-  EXPECT_EQ(problem_with_line("retention", "backups = 2"),
-            "f:3: [retention]: not supported by this version");
   EXPECT_EQ(problem_with_line("cluster", "node = corosync"),
             "f:4: [cluster] node: 'corosync' is not supported by this version (HINT: list the "
             "nodes, one line each)");

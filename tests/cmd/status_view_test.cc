@@ -104,5 +104,30 @@ TEST(StatusView, RefusesWhatIsNoReport) {
   }
 }
 
+TEST(StatusView, H17SaysWhenPgWalFillsUp) {
+  const std::string text = render(R"json({
+    "quorum": {"expression": "NONE", "held": true, "why": ""},
+    "postgresql": {"role": "primary", "pg_wal": {"state": "critical", "free_bytes": 1073741824,
+                   "full_in_seconds": 5400}}})json");
+  EXPECT_EQ(first_line(text),
+            "ATTENTION: quorum NONE is held, but pg_wal's file system is filling up");
+  EXPECT_NE(text.find("pg_wal: critical: its file system is full in 90 min at the present rate, "
+                      "1 GB free\n"),
+            std::string::npos)
+      << text;
+}
+
+TEST(StatusView, SaysWhatHasExpiredAndWhatIsHeldBack) {
+  const std::string text = render(R"json({
+    "quorum": {"expression": "NONE", "held": true, "why": ""},
+    "retention": {"configured": true, "floor": "000000000000000A", "removed": 9,
+                  "last_age_seconds": 300, "trouble": "pgdb2 is silent"}})json");
+  EXPECT_NE(
+      text.find("\nRetention: what is below 000000000000000A has expired, last run 5 min ago\n"
+                "  held back: pgdb2 is silent\n"),
+      std::string::npos)
+      << text;
+}
+
 }  // namespace
 }  // namespace pgwalship
