@@ -311,18 +311,6 @@ void PushService::send_from_archive(const SendFile& action) {
   }
 }
 
-void PushService::send(const SendFile& action, OutgoingFile file) {
-  if (!machine_.links.is_up(action.peer)) {
-    return;  // the Shipper hears of it by PeerLost
-  }
-  machine_.links.send_file(action.peer, std::move(file), [this, action](const Message& answer) {
-    const auto* done = std::get_if<Done>(&answer);
-    if (done != nullptr) {
-      answer_file(action, done->error ? Result<PutOutcome>(*done->error) : done->outcome);
-    }
-  });
-}
-
 void PushService::answer_file(const SendFile& action, Result<PutOutcome> result) {
   feed(FileAnswered{action.peer, action.transfer, std::move(result)});
 }

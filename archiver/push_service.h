@@ -2,6 +2,7 @@
 // compares archives. Loop thread; disks are touched on the two workers only. Decides nothing.
 #pragma once
 
+#include "archiver/offer_tally.h"
 #include "archiver/shipper.h"
 #include "archiver/timeline_service.h"
 #include "base/log.h"
@@ -55,8 +56,14 @@ class PushService final : public LinkSet::Observer {
   // False while too much of its data waits for the disk: stop reading from that client.
   bool wants_data(PushId push) const;
 
+  // The local archive has a file that did not come by a push.
+  void archive_grew() { feed(ArchiveGrew{}); }
+
   void on_up(NodeId peer, const Hello& theirs) override;
   void on_down(NodeId peer, const Error& reason) override;
+
+  // Files that this peer has acknowledged by their hash, with a copy of its own.
+  std::uint64_t acknowledged_by_hash(NodeId peer) const;
 
   // For EventLoop::on_turn.
   TimePoint tick(TimePoint now);
@@ -115,6 +122,8 @@ class PushService final : public LinkSet::Observer {
   void pull(const PullFile& action);
   void send_from_archive(const SendFile& action);
   void send(const SendFile& action, OutgoingFile file);
+  void send_bytes(const SendFile& action, OutgoingFile file);
+  void offer(const SendFile& action, OutgoingFile file);
   void answer_file(const SendFile& action, Result<PutOutcome> result);
   using ComparisonRef = std::shared_ptr<Comparison>;
   void ask(NodeId peer, const ComparisonRef& comparison);
@@ -137,6 +146,7 @@ class PushService final : public LinkSet::Observer {
     std::shared_ptr<FilePull> pull;
   };
   std::map<TransferId, OpenPull> pulls_;
+  std::map<NodeId, OfferTally> offers_;
   std::deque<ShipperEvent> events_;
   bool feeding_ = false;
   TimePoint next_space_check_{};

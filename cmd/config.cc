@@ -208,6 +208,9 @@ class Loader {
         problems_.add(line_of(where), where, valid.error());
       }
     }
+    if (config_.postgres.acknowledge_from_pg_wal) {
+      require("[postgres] data-directory", "needed with acknowledge-from-pg-wal = on");
+    }
     if (config_.cluster.on_quorum_loss == OnQuorumLoss::kLocal) {
       const std::string why = "needed with on-quorum-loss = local";
       require("[postgres] data-directory", why);

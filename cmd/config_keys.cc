@@ -107,6 +107,7 @@ Result<void> set_word(T& into, std::string_view value, const Words<T, size>& wor
 
 constexpr Words<OnQuorumLoss, 2> kOnQuorumLossWords = {
     {{"wait", OnQuorumLoss::kWait}, {"local", OnQuorumLoss::kLocal}}};
+constexpr Words<bool, 2> kSwitchWords = {{{"on", true}, {"off", false}}};
 constexpr Words<LogLevel, 4> kLogLevelWords = {{{"debug", LogLevel::kDebug},
                                                 {"info", LogLevel::kInfo},
                                                 {"warning", LogLevel::kWarning},
@@ -289,6 +290,8 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
      set<kPostgres, &Postgres::pg_wal_warning, set_duration, kPgWalForecastLimits>},
     {"postgres", "pg-wal-critical",
      set<kPostgres, &Postgres::pg_wal_critical, set_duration, kPgWalForecastLimits>},
+    {"postgres", "acknowledge-from-pg-wal",
+     set<kPostgres, &Postgres::acknowledge_from_pg_wal, set_word<bool, 2>, kSwitchWords>},
     {"ssh", "user", set<kSsh, &Ssh::user, set_name>},
     {"ssh", "identity", set<kSsh, &Ssh::identity, set_path>},
     {"ssh", "known-hosts", set<kSsh, &Ssh::known_hosts, set_path>},

@@ -443,12 +443,11 @@ void Daemon::Parts::read_status(const std::function<void(std::string)>& handler)
         facts->error = "the archive is still being read";
       }
       const auto& asked = postgres_news.latest();
-      handler(status_json(
-          StatusInputs{nodes, config.cluster.name, config.archive.directory, config.quorum.text(),
-                       config_digest(config), pushes.shipper(), pushes.totals(), links, *facts,
-                       index.index(), loop->now(), asked ? &*asked : nullptr, care(),
-                       &pushes.timelines(), &conflicts.verdicts(), expiry.view(),
-                       space.forecast()}));
+      handler(status_json(StatusInputs{
+          nodes, config.cluster.name, config.archive.directory, config.quorum.text(),
+          config_digest(config), pushes.shipper(), pushes.totals(), links, *facts, index.index(),
+          loop->now(), asked ? &*asked : nullptr, care(), &pushes.timelines(),
+          &conflicts.verdicts(), expiry.view(), space.forecast()}));
     };
   });
   if (!posted) {

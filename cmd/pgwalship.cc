@@ -17,7 +17,7 @@
 namespace pgwalship {
 namespace {
 
-const std::array kVerbs{&kPushVerb,   &kFetchVerb,  &kReceiveVerb,  &kStatusVerb, &kTimelineVerb,
+const std::array kVerbs{&kPushVerb,   &kFetchVerb,  &kReceiveVerb, &kStatusVerb,   &kTimelineVerb,
                         &kVerifyVerb, &kExpireVerb, &kCleanupVerb, &kConflictsVerb};
 
 void print(std::string_view text) {

@@ -74,6 +74,9 @@ class Pump {
   Result<void> run() {
     for (;;) {
       TRY(take_input());
+      if (receiver_.next_look() <= parts_.clock.now()) {
+        receiver_.look(parts_.clock.now());
+      }
       TRY(give_output());
       if (receiver_.ended() && drained_ && !stream_.has_output()) {
         return {};
@@ -127,10 +130,10 @@ class Pump {
                                {end_signals_.get(), POLLIN, 0},
                                {parts_.looks.event_fd(), POLLIN, 0},
                                {parts_.index.fd(), POLLIN, 0}}};
-    const auto silence_left =
-        std::chrono::ceil<std::chrono::milliseconds>(heard_ + silence_max_ - parts_.clock.now());
+    const TimePoint wake_at = std::min<TimePoint>(heard_ + silence_max_, receiver_.next_look());
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(wake_at - parts_.clock.now());
     if (::poll(fds.data(), fds.size(),
-               busy ? 0 : static_cast<int>(std::max<std::int64_t>(silence_left.count(), 0))) < 0 &&
+               busy ? 0 : static_cast<int>(std::max<std::int64_t>(left.count(), 0))) < 0 &&
         errno != EINTR) {
       return errno_error("wait for the sender", errno);
     }
@@ -210,7 +213,13 @@ Result<void> receive(const Config& config, const std::string& from) {
   if (auto watch = DirectoryWatch::open(config.archive.directory); watch.ok()) {
     index.watch(std::move(watch).value());  // without one each comparison scans
   }
-  Receiver receiver(store, index, receiver_hello(config), from);
+  std::unique_ptr<OfferedFiles> offered;
+  if (config.postgres.acknowledge_from_pg_wal) {
+    offered = std::make_unique<OfferedFiles>(
+        file_system, store,
+        OfferedFiles::Options{config.postgres.data_directory, config.archive.compression_level});
+  }
+  Receiver receiver(store, index, receiver_hello(config), from, std::move(offered));
   const std::chrono::milliseconds silence =
       std::max(kSilenceMin, config.ssh.keepalive * kSilentKeepalives);
   const Result<void> ended =

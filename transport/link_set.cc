@@ -19,7 +19,9 @@ std::optional<std::uint64_t> answered_id(const Message& message) {
 
 bool ends_request(const Message& message) {
   return std::holds_alternative<Done>(message) || std::holds_alternative<StatResult>(message) ||
-         std::holds_alternative<GetEnd>(message) || std::holds_alternative<CompareResult>(message);
+         std::holds_alternative<GetEnd>(message) ||
+         std::holds_alternative<CompareResult>(message) ||
+         std::holds_alternative<OfferDeclined>(message);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace pgwalship {
@@ -18,7 +19,7 @@ constexpr auto kLastErrc = Errc::kInvalid;
 // The variant lists the messages in the order of docs/protocol.md; these are their numbers there.
 constexpr std::size_t kTypeCount = std::variant_size_v<Message>;
 constexpr std::array<std::uint8_t, kTypeCount> kTypes = {
-    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 20, 21, 22, 25, 26, 27};
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27};
 
 void write(ByteWriter& out, const FileFacts& facts) {
   out.raw(facts.sha256.bytes);
@@ -119,11 +120,17 @@ void write(ByteWriter& out, const Reconciled& message) {
   out.u64(message.from);
 }
 
-void write(ByteWriter& out, const Ping& message) {
-  out.u64(message.number);
+template <typename T>
+concept IdAlone = std::is_same_v<T, StatusQuery> || std::is_same_v<T, OfferDeclined>;
+
+void write(ByteWriter& out, const IdAlone auto& message) {
+  out.u64(message.id);
 }
 
-void write(ByteWriter& out, const Pong& message) {
+template <typename T>
+concept NumberAlone = std::is_same_v<T, Ping> || std::is_same_v<T, Pong>;
+
+void write(ByteWriter& out, const NumberAlone auto& message) {
   out.u64(message.number);
 }
 
@@ -138,10 +145,6 @@ void write(ByteWriter& out, const FetchResult& message) {
   out.u8(number_of(message.verdict));
   out.text(message.message);
   out.text(message.hint);
-}
-
-void write(ByteWriter& out, const StatusQuery& message) {
-  out.u64(message.id);
 }
 
 void write(ByteWriter& out, const StatusReport& message) {
@@ -159,6 +162,12 @@ void write(ByteWriter& out, const CompareResult& message) {
   out.u64(message.id);
   out.u8(message.reconciled ? 1 : 0);
   encode(message.answer, out);
+}
+
+void write(ByteWriter& out, const Offer& message) {
+  out.u64(message.id);
+  out.text(message.name.text());
+  write(out, message.facts);
 }
 
 void write(ByteWriter& out, const Restored& message) {
@@ -362,6 +371,18 @@ Decoded read<CompareResult>(Fields& in) {
   const bool reconciled = in.flag();
   std::optional<CompareAnswer> answer = decode_compare_answer(in.rest_view());
   return answer ? Decoded(CompareResult{id, reconciled, std::move(*answer)}) : std::nullopt;
+}
+
+template <>
+Decoded read<Offer>(Fields& in) {
+  const std::uint64_t id = in.u64();
+  std::optional<WalName> name = in.name();
+  return name ? Decoded(Offer{id, std::move(*name), in.facts()}) : std::nullopt;
+}
+
+template <>
+Decoded read<OfferDeclined>(Fields& in) {
+  return OfferDeclined{in.u64()};
 }
 
 template <>

@@ -21,6 +21,8 @@ namespace pgwalship {
 inline constexpr std::uint32_t kProtocolMagic = 0x53574750;  // the bytes "PGWS"
 inline constexpr std::uint16_t kProtocolVersion = 1;
 inline constexpr std::uint16_t kProtocolVersionMin = 1;
+// Bits of Hello::capabilities.
+inline constexpr std::uint64_t kTakesOffers = 1;
 inline constexpr std::size_t kOpenPutsMax = 64;
 inline constexpr std::size_t kOpenGetsMax = 64;
 inline constexpr std::size_t kOpenComparesMax = 4;
@@ -140,6 +142,14 @@ struct CompareResult {
   bool reconciled = false;
   CompareAnswer answer;
 };
+struct Offer {
+  std::uint64_t id = 0;
+  WalName name;
+  FileFacts facts;
+};
+struct OfferDeclined {
+  std::uint64_t id = 0;
+};
 
 // Nobody answers it.
 struct Restored {
@@ -164,7 +174,8 @@ struct ExpireReport {
 using Message =
     std::variant<Hello, Failure, Put, Data, PutEnd, Done, Stat, StatResult, Get, GetBegin, GetEnd,
                  Reconciled, Ping, Pong, Fetch, FetchResult, StatusQuery, StatusReport,
-                 CompareRanges, CompareResult, Restored, ExpireQuery, ExpireReport>;
+                 CompareRanges, CompareResult, Offer, OfferDeclined, Restored, ExpireQuery,
+                 ExpireReport>;
 
 // Appends the message as one frame. REQUIRES: Data at most kDataBytesMax bytes, StatusReport
 // within kFramePayloadMax, CompareRanges and CompareResult within wal/archive_compare.h's limits.

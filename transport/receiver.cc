@@ -43,8 +43,15 @@ struct Receiver::Outgoing {
   std::uint32_t crc32 = 0;
 };
 
-Receiver::Receiver(ArchiveStore& store, LiveIndex& index, Hello mine, std::string from)
-    : store_(store), index_(index), mine_(as_receiver(std::move(mine))), from_(std::move(from)) {}
+Receiver::Receiver(ArchiveStore& store, LiveIndex& index, Hello mine, std::string from,
+                   std::unique_ptr<OfferedFiles> offered)
+    : store_(store),
+      index_(index),
+      mine_(as_receiver(std::move(mine))),
+      from_(std::move(from)),
+      offered_(std::move(offered)) {
+  mine_.capabilities |= offered_ ? kTakesOffers : 0;
+}
 
 Receiver::~Receiver() = default;
 
@@ -63,6 +70,7 @@ void Receiver::on_message(Message message) {
                  [this](Put& m) { on_put(std::move(m)); },
                  [this](const Data& m) { on_data(m); },
                  [this](const PutEnd& m) { on_put_end(m); },
+                 [this](const Offer& m) { on_offer(m); },
                  [this](const Stat& m) { on_stat(m); },
                  [this](Get& m) { on_get(std::move(m)); },
                  [this](CompareRanges& m) { on_compare(std::move(m)); },
@@ -121,7 +129,7 @@ void Receiver::on_put(Put put) {
     finish(incoming, too_large(incoming.put));
     return;
   }
-  if (holds_already(incoming.put)) {
+  if (holds_already(incoming.put.name, incoming.put.facts.sha256)) {
     finish(incoming, PutOutcome::kIdentical);
     return;
   }
@@ -135,16 +143,35 @@ void Receiver::on_put(Put put) {
 
 // Whether the content is here and durable, so that it need not come again (H23). Any doubt is
 // resolved by receiving it: commit() knows what to do with each kind of present copy.
-bool Receiver::holds_already(const Put& put) {
-  if (put.facts.sha256 == Sha256{}) {
+bool Receiver::holds_already(const WalName& name, const Sha256& content) {
+  if (content == Sha256{}) {
     return false;
   }
-  const Result<ArchiveFile> present = store_.open(put.name);
-  if (!present.ok() ||
-      (present.value().facts && present.value().facts->sha256 != put.facts.sha256)) {
+  const Result<ArchiveFile> present = store_.open(name);
+  if (!present.ok() || (present.value().facts && present.value().facts->sha256 != content)) {
     return false;
   }
-  return store_.confirm(put.name, put.facts.sha256).ok();
+  return store_.confirm(name, content).ok();
+}
+
+void Receiver::on_offer(const Offer& offer) {
+  if (!take_new_id(offer.id)) {
+    return;
+  }
+  if (holds_already(offer.name, offer.facts.sha256)) {
+    outbox_.push_back(Done{offer.id, PutOutcome::kIdentical, {}, {}});
+  } else if (!offered_ || !offered_->add(offer)) {
+    outbox_.push_back(OfferDeclined{offer.id});
+  }
+}
+
+void Receiver::look(TimePoint now) {
+  if (!offered_ || ended_) {
+    return;
+  }
+  for (Message& answer : offered_->look(now)) {
+    outbox_.push_back(std::move(answer));
+  }
 }
 
 void Receiver::on_data(const Data& data) {
@@ -323,6 +350,7 @@ void Receiver::on_reconciled(const Reconciled& reconciled) {
 // False, and the session over, when the id belongs to a request that is still open.
 bool Receiver::take_new_id(std::uint64_t id) {
   const bool open = incoming_.contains(id) || comparing_.contains(id) ||
+                    (offered_ && offered_->contains(id)) ||
                     std::ranges::any_of(outgoing_, [id](const auto& out) { return out->id == id; });
   if (open) {
     fail(protocol_error("id " + std::to_string(id) + " is already open"));
@@ -384,6 +412,9 @@ void Receiver::end() {
   incoming_.clear();
   outgoing_.clear();
   comparing_.clear();
+  if (offered_) {
+    offered_->clear();
+  }
 }
 
 }  // namespace pgwalship

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "transport/messages.h"
+#include "transport/offered_files.h"
 #include "wal/archive_store.h"
 #include "wal/live_index.h"
 
@@ -26,7 +27,9 @@ class Receiver {
   // to (--from); a Hello that claims another name is refused.
   // `store` and `index` are of the same archive, and outlive it; no completion of the index's jobs
   // runs after it.
-  Receiver(ArchiveStore& store, LiveIndex& index, Hello mine, std::string from);
+  // Without `offered` every Offer is declined, unless the archive has its content already.
+  Receiver(ArchiveStore& store, LiveIndex& index, Hello mine, std::string from,
+           std::unique_ptr<OfferedFiles> offered = nullptr);
   Receiver(const Receiver&) = delete;
   Receiver& operator=(const Receiver&) = delete;
   ~Receiver();
@@ -35,6 +38,10 @@ class Receiver {
   // in the output, after which ended() is true. Acknowledgements (Done) are put out only after the
   // store has made the file durable.
   void on_message(Message message);
+
+  // To be called when the clock reaches next_look(): answers what could not be answered at once.
+  void look(TimePoint now);
+  TimePoint next_look() const { return offered_ ? offered_->next_look() : kNever; }
 
   // Pulled by the pump, so that a slow reader costs no memory: a Get gives one Data at a time,
   // after everything else that waits.
@@ -51,13 +58,14 @@ class Receiver {
   void on_put(Put put);
   void on_data(const Data& data);
   void on_put_end(const PutEnd& end);
+  void on_offer(const Offer& offer);
   void on_stat(const Stat& stat);
   void on_get(Get get);
   void on_compare(CompareRanges asked);
   void on_reconciled(const Reconciled& reconciled);
 
   bool take_new_id(std::uint64_t id);
-  bool holds_already(const Put& put);
+  bool holds_already(const WalName& name, const Sha256& content);
   Result<ArchiveFile> open(const WalName& name) const;
   void finish(Incoming& incoming, const Result<PutOutcome>& outcome);
   void refuse(std::uint64_t id, Error error);
@@ -72,6 +80,7 @@ class Receiver {
   const std::string from_;  // constant after construction
   bool greeted_ = false;
   bool ended_ = false;
+  const std::unique_ptr<OfferedFiles> offered_;  // null: this node takes no offers
   std::deque<Message> outbox_;
   std::map<std::uint64_t, std::unique_ptr<Incoming>> incoming_;
   std::deque<std::unique_ptr<Outgoing>> outgoing_;

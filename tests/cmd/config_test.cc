@@ -399,6 +399,14 @@ TEST(Config, PathIsTheExplicitOneElseTheEnvironmentsElseTheDefault) {
   EXPECT_EQ(find_config_path(""), "/etc/pgwalship/pgwalship.conf");
 }
 
+TEST(Config, AcknowledgingFromPgWalNeedsTheDataDirectory) {
+  EXPECT_EQ(problems(with("[postgres]\nacknowledge-from-pg-wal = on\n")),
+            "f:14: [postgres] data-directory: missing: needed with acknowledge-from-pg-wal = on");
+  EXPECT_EQ(
+      problems(with("[postgres]\nacknowledge-from-pg-wal = maybe\n")),
+      "f:14: [postgres] acknowledge-from-pg-wal: 'maybe' is not known (HINT: one of on, off)");
+}
+
 TEST(ConfigDigest, H43DiffersWhenAMajorityCouldDiffer) {
   const std::string local =
       "[postgres]\ndata-directory = /pg\npg-wal-minimum-free = 1GB\n"

@@ -82,6 +82,8 @@ inline std::vector<Message> sample_messages() {
                     {7,
                      {SameRange{}, SplitRange{{ArchivePlace::of(segment)}, {{1, 2, 3}, {4, 5, 6}}},
                       ListedRange{{{ArchivePlace::of(history), {}}}}, ListedRange{}}}},
+      Offer{13, segment, sample_facts()},
+      OfferDeclined{13},
       Restored{segment, 16 << 20},
       ExpireQuery{13, ExpireMode::kRemove, 0xA'00000001},
       ExpireReport{13, ExpireOutcome::kRunning, true, "10 of 100 files"},

@@ -55,6 +55,7 @@ TEST(Messages, HaveTheNumbersOfTheDocument) {
   EXPECT_EQ(frame_of(StatusReport{}).type, 20);
   EXPECT_EQ(frame_of(CompareRanges{1, {0, {{}}}}).type, 21);
   EXPECT_EQ(frame_of(CompareResult{1, false, {0, {SameRange{}}}}).type, 22);
+  EXPECT_EQ(frame_of(OfferDeclined{}).type, 24);
   EXPECT_EQ(frame_of(ExpireQuery{}).type, 26);
   EXPECT_EQ(frame_of(ExpireReport{}).type, 27);
 }

@@ -28,6 +28,7 @@ inline Hello receiver_hello() {
   Hello hello = sample_hello();
   hello.role = Role::kReceiver;
   hello.node = kReceiverNode;
+  hello.capabilities = 0;
   return hello;
 }
 
@@ -65,6 +66,14 @@ class ReceiverSession {
                {.directory = "/archive", .names = LiveIndex::Names::kDurable, .seed = seed},
                [this](Worker::Job job) { return look(std::move(job)); }),
         receiver_(store_, index_, receiver_hello(), kSenderNode) {}
+  ReceiverSession(FileSystem& disk, OfferedFiles::Options own)
+      : store_(disk, {.directory = "/archive", .seed = 1}),
+        prepared_(store_.prepare()),
+        index_(disk, clock_,
+               {.directory = "/archive", .names = LiveIndex::Names::kDurable, .seed = 1},
+               [this](Worker::Job job) { return look(std::move(job)); }),
+        receiver_(store_, index_, receiver_hello(), kSenderNode,
+                  std::make_unique<OfferedFiles>(disk, store_, std::move(own))) {}
 
   bool prepared() const { return prepared_.ok(); }
   ArchiveStore& store() { return store_; }
