@@ -1,6 +1,10 @@
 #include "archiver/status_report.h"
 
+#include "wal/data_directory.h"
+
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 namespace pgwalship {
 
@@ -12,14 +16,11 @@ double seconds_since(TimePoint then, TimePoint now) {
   return std::chrono::duration<double>(now - then).count();
 }
 
-std::string role_of(const FileSystem& file_system, const std::string& data_directory) {
+std::string role_of(const FileSystem& file_system, const DataDirectory& directory) {
   const auto present = [&](const char* name) {
-    return file_system.stat(data_directory + "/" + name).ok();
+    return file_system.stat(directory.path() + "/" + name).ok();
   };
-  if (data_directory.empty()) {
-    return "unknown";
-  }
-  if (!present("postmaster.pid")) {
+  if (!directory.running_server()) {
     return "stopped";
   }
   return present("standby.signal")    ? "standby"
@@ -48,7 +49,9 @@ Json peers_json(const StatusInputs& in) {
     peer["backlog"] = view.backlog;
     peer["round_trip_ms"] = std::chrono::duration<double, std::milli>(counters.round_trip).count();
     peer["bytes_sent"] = counters.bytes_sent;
-    peer["files_sent"] = view.files_sent;
+    const std::uint64_t by_hash = in.pushes == nullptr ? 0 : in.pushes->acknowledged_by_hash(id);
+    peer["files_sent"] = view.files_sent - std::min(by_hash, view.files_sent);
+    peer["files_acknowledged_by_hash"] = by_hash;
     peer["configuration_differs"] = hello != nullptr && hello->config_digest != in.config_digest;
     peers.push_back(std::move(peer));
   }
@@ -167,6 +170,15 @@ Json scrub_json(const CareFacts& care) {
   return scrub;
 }
 
+Json back_fill_json(const BackFill::View* view) {
+  if (view == nullptr) {
+    return nullptr;
+  }
+  return Json{{"stored", view->stored},       {"missed", view->missed},
+              {"conflicts", view->conflicts}, {"waiting", view->waiting},
+              {"last_name", view->last_name}, {"last_error", view->last_error}};
+}
+
 // The server knows best, while it answers; that it was recovering to a point in time, the disk
 // does.
 std::string current_role(const StatusInputs& in) {
@@ -183,6 +195,10 @@ Json postgresql_json(const StatusInputs& in) {
   Json postgresql{{"role", current_role(in)}};
   if (in.disk.ready_files) {
     postgresql["ready"] = *in.disk.ready_files;
+  }
+  if (in.disk.unarchived_files) {
+    postgresql["unarchived"] = *in.disk.unarchived_files;
+    postgresql["data_directory"] = in.disk.data_directory;
   }
   if (const auto& sample = in.pg_wal.latest()) {
     Json pg_wal{{"state", to_word(in.pg_wal.state())},
@@ -222,10 +238,39 @@ Json retention_json(const StatusInputs& in) {
 
 }  // namespace
 
-DiskFacts read_disk_facts(const FileSystem& file_system, const ArchiveStore& store,
+namespace {
+
+// What a stopped server wanted to archive and the archive lacks is said: the next thing that
+// happens to its data directory may be pg_rewind (H40).
+void read_data_directory(FileSystem& file_system, const std::string& path,
+                         const std::vector<WalName>& archived, DiskFacts& facts) {
+  const DataDirectory directory(file_system, path);
+  facts.data_directory = path;
+  facts.role = role_of(file_system, directory);
+  const auto marks = directory.marks();
+  if (!marks.ok()) {
+    return;
+  }
+  facts.ready_files = 0;
+  std::uint64_t unarchived = 0;
+  for (const ArchiveMark& mark : marks.value()) {
+    if (mark.kind == ArchiveMark::Kind::kReady) {
+      ++*facts.ready_files;
+      unarchived += std::binary_search(archived.begin(), archived.end(), mark.name) ? 0 : 1;
+    }
+  }
+  if (facts.role == "stopped") {
+    facts.unarchived_files = unarchived;
+  }
+}
+
+}  // namespace
+
+DiskFacts read_disk_facts(FileSystem& file_system, const ArchiveStore& store,
                           const std::string& data_directory) {
   DiskFacts facts;
-  if (const auto names = store.list(); names.ok()) {
+  const auto names = store.list();
+  if (names.ok()) {
     facts.timelines = find_timeline_troubles(survey_archive(store, names.value()));
   }
   if (const auto id = store.system_id(); id.ok()) {
@@ -243,15 +288,9 @@ DiskFacts read_disk_facts(const FileSystem& file_system, const ArchiveStore& sto
   if (const auto free = store.free_bytes(); free.ok()) {
     facts.free_bytes = free.value();
   }
-  facts.role = role_of(file_system, data_directory);
   if (!data_directory.empty()) {
-    const auto marks = file_system.list(data_directory + "/pg_wal/archive_status");
-    if (marks.ok()) {
-      facts.ready_files = 0;
-      for (const std::string& mark : marks.value()) {
-        *facts.ready_files += mark.ends_with(".ready") ? 1 : 0;
-      }
-    }
+    read_data_directory(file_system, data_directory,
+                        names.ok() ? names.value() : std::vector<WalName>(), facts);
   }
   return facts;
 }
@@ -271,6 +310,7 @@ std::string status_json(const StatusInputs& in) {
                     {"timelines", timelines_json(in)},
                     {"push", push_json(in)},
                     {"conflicts", conflicts_json(in)},
+                    {"back_fill", back_fill_json(in.back_fill)},
                     {"scrub", scrub_json(in.care)},
                     {"restore", Json{{"fetched_ahead", in.care.fetched_ahead}}},
                     {"postgresql", postgresql_json(in)},

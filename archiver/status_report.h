@@ -2,6 +2,7 @@
 // words in it are those of the log. Pure.
 #pragma once
 
+#include "archiver/back_fill.h"
 #include "archiver/conflict_watch.h"
 #include "archiver/expire_service.h"
 #include "archiver/pg_wal_forecast.h"
@@ -26,10 +27,13 @@ struct DiskFacts {
   std::optional<std::uint64_t> free_bytes;
   std::string role = "unknown";              // primary, standby, recovering, stopped, unknown
   std::optional<std::uint64_t> ready_files;  // .ready files in pg_wal/archive_status
+  // Of these, what the archive lacks; known of a stopped server only.
+  std::optional<std::uint64_t> unarchived_files;
+  std::string data_directory;
   std::string error;  // why the archive could not be read, or empty; for the caller to fill in
 };
 // Reads them; blocks. `data_directory` may be empty.
-DiskFacts read_disk_facts(const FileSystem& file_system, const ArchiveStore& store,
+DiskFacts read_disk_facts(FileSystem& file_system, const ArchiveStore& store,
                           const std::string& data_directory);
 
 // The scrub, and what came ahead of recoveries.
@@ -63,6 +67,8 @@ struct StatusInputs {
   const ConflictWatch::Verdicts* verdicts = nullptr;  // about the conflicts in quarantine; or null
   ExpireService::View retention = {};
   PgWalForecast pg_wal{{}};
+  const PushService* pushes = nullptr;        // for what peers acknowledged by hash
+  const BackFill::View* back_fill = nullptr;  // null: not done, without data-directory
 };
 std::string status_json(const StatusInputs& inputs);
 

@@ -3,6 +3,7 @@
 #include "archiver/conflict_watch.h"
 #include "archiver/expire_service.h"
 #include "archiver/pg_wal_gauge.h"
+#include "archiver/pg_wal_watch.h"
 #include "archiver/postgres_watch.h"
 #include "archiver/push_service.h"
 #include "archiver/status_report.h"
@@ -170,6 +171,7 @@ struct Daemon::Parts {
 
   // The workers go first: their jobs use the services. The rest goes in reverse order.
   ~Parts() {
+    pg_wal.reset();
     disk.reset();
     scans.reset();
     quiet.reset();
@@ -178,6 +180,7 @@ struct Daemon::Parts {
 
   Result<void> connect();
   Result<void> watch_archive();
+  Result<void> watch_pg_wal();
   void accept_client();
   void on_postgres();
   void on_signal();
@@ -219,6 +222,7 @@ struct Daemon::Parts {
   std::vector<std::shared_ptr<ClientSession>> clients;
   std::unique_ptr<PostgresWatch> postgres;  // null without [postgres] conninfo
   PostgresNews postgres_news;
+  std::unique_ptr<PgWalWatch> pg_wal;  // null without [postgres] data-directory
   std::uint64_t system_id = 0;  // of a new archive: 0 until a file is stored, here or by a receiver
   TimePoint identity_due{};     // when to look again
   std::optional<TimePoint> drain_by;
@@ -279,6 +283,7 @@ Result<void> Daemon::Parts::connect() {
     TRY(loop->watch(postgres->event_fd(), Interest::kRead,
                     [this](EventLoop::Ready) { on_postgres(); }));
   }
+  TRY(watch_pg_wal());
   loop->on_turn([this](TimePoint now) { return turn(now); });
   return {};
 }
@@ -298,6 +303,17 @@ Result<void> Daemon::Parts::watch_archive() {
     }
   });
   return {};
+}
+
+Result<void> Daemon::Parts::watch_pg_wal() {
+  if (config.postgres.data_directory.empty()) {
+    return {};
+  }
+  pg_wal = std::make_unique<PgWalWatch>(
+      PgWalWatch::Options{config.postgres.data_directory, config.node_name,
+                          config.archive.compression_level},
+      PgWalWatch::Machine{*loop, file_system, store, log, [this] { pushes.archive_grew(); }});
+  return pg_wal->start();
 }
 
 void Daemon::Parts::accept_client() {
@@ -336,6 +352,9 @@ void Daemon::Parts::on_postgres() {
 TimePoint Daemon::Parts::turn(TimePoint now) {
   TimePoint next = std::min({pushes.tick(now), fetches.tick(now), scrub.tick(now),
                              conflicts.tick(now), expiry.tick(now), space.tick(now)});
+  if (pg_wal) {
+    next = std::min(next, pg_wal->tick(now));
+  }
   for (const auto& client : clients) {
     client->tick(now);
     next = std::min(next, client->next_wakeup());
@@ -443,11 +462,25 @@ void Daemon::Parts::read_status(const std::function<void(std::string)>& handler)
         facts->error = "the archive is still being read";
       }
       const auto& asked = postgres_news.latest();
-      handler(status_json(StatusInputs{
-          nodes, config.cluster.name, config.archive.directory, config.quorum.text(),
-          config_digest(config), pushes.shipper(), pushes.totals(), links, *facts, index.index(),
-          loop->now(), asked ? &*asked : nullptr, care(), &pushes.timelines(),
-          &conflicts.verdicts(), expiry.view(), space.forecast()}));
+      handler(status_json(StatusInputs{.nodes = nodes,
+                                       .cluster = config.cluster.name,
+                                       .archive_directory = config.archive.directory,
+                                       .quorum = config.quorum.text(),
+                                       .config_digest = config_digest(config),
+                                       .shipper = pushes.shipper(),
+                                       .totals = pushes.totals(),
+                                       .links = links,
+                                       .disk = *facts,
+                                       .archive = index.index(),
+                                       .now = loop->now(),
+                                       .postgres = asked ? &*asked : nullptr,
+                                       .care = care(),
+                                       .timelines = &pushes.timelines(),
+                                       .verdicts = &conflicts.verdicts(),
+                                       .retention = expiry.view(),
+                                       .pg_wal = space.forecast(),
+                                       .pushes = &pushes,
+                                       .back_fill = pg_wal ? &pg_wal->view() : nullptr}));
     };
   });
   if (!posted) {

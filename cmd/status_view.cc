@@ -129,6 +129,16 @@ bool has_split_brain(const Json& report) {
                      [](const Json& alarm) { return text_of(alarm, "kind") == "split_brain"; });
 }
 
+std::string unshipped_wal(const Json& report) {
+  const Json& postgresql = field(report, "postgresql");
+  const double files = number_of(postgresql, "unarchived").value_or(0);
+  return files == 0 ? ""
+                    : "PostgreSQL is stopped, and its pg_wal holds " + with_unit(files, "files") +
+                          " that were never archived: run `pgwalship rescue " +
+                          text_of(postgresql, "data_directory") +
+                          "` before pg_rewind, pg_basebackup or removing PGSQL.lock";
+}
+
 std::string verdict(const Json& report) {
   const Json& quorum = field(report, "quorum");
   const std::string expression = text_of(quorum, "expression");
@@ -138,6 +148,8 @@ std::string verdict(const Json& report) {
     line = "NOT SAFE: quorum " + expression + " is not held" + (why.empty() ? "" : ": " + why);
   } else if (const Json& push = field(report, "push"); is_true(push, "failing")) {
     line = "NOT SAFE: the last push failed: " + text_of(push, "last_error");
+  } else if (const std::string unshipped = unshipped_wal(report); !unshipped.empty()) {
+    line = "ATTENTION: quorum " + expression + " is held, but " + unshipped;
   } else if (!list_of(report, "conflicts").empty()) {
     line = "ATTENTION: quorum " + expression + " is held, but there are conflicts";
   } else if (const std::string error = text_of(field(report, "archive"), "error"); !error.empty()) {
@@ -200,7 +212,7 @@ std::string peers(const Json& report) {
     return "";
   }
   Table table({"peer", "site", "state", "since", "counts", "backlog", "in flight", "round trip",
-               "sent", "configuration", "last error"});
+               "sent", "by hash", "configuration", "last error"});
   for (const Json& peer : all) {
     const auto sent = number_of(peer, "bytes_sent");
     const auto round_trip = number_of(peer, "round_trip_ms");
@@ -209,6 +221,9 @@ std::string peers(const Json& report) {
                text_of(peer, "backlog"), text_of(peer, "in_flight"),
                round_trip.has_value() ? with_unit(*round_trip, "ms") : "",
                sent.has_value() ? text_of(peer, "files_sent") + " files, " + size_text(*sent) : "",
+               number_of(peer, "files_acknowledged_by_hash").value_or(0) > 0
+                   ? text_of(peer, "files_acknowledged_by_hash")
+                   : "",
                is_true(peer, "configuration_differs") ? "differs" : "",
                text_of(peer, "last_error")});
   }
@@ -320,6 +335,23 @@ std::string push(const Json& report) {
   return text;
 }
 
+std::string back_fill(const Json& report) {
+  const Json& fill = field(report, "back_fill");
+  if (!fill.is_object()) {
+    return "";
+  }
+  std::string text = "\nBack-fill from pg_wal: " + text_of(fill, "stored") + " archived, " +
+                     text_of(fill, "waiting") + " waiting, " + text_of(fill, "missed") +
+                     " missed, " + text_of(fill, "conflicts") + " conflicts\n";
+  if (const std::string name = text_of(fill, "last_name"); !name.empty()) {
+    text += "  last: " + name + "\n";
+  }
+  if (const std::string error = text_of(fill, "last_error"); !error.empty()) {
+    text += "  last error: " + error + "\n";
+  }
+  return text;
+}
+
 std::string conflicts(const Json& report) {
   const Json& all = list_of(report, "conflicts");
   std::string text = all.empty() ? "" : "\nConflicts (nothing was overwritten; both are kept)\n";
@@ -341,7 +373,7 @@ Result<std::string> render_status(std::string_view json) {
     return Error{Errc::kProtocol, "the daemon's status report is no JSON object", ""};
   }
   return verdict(report) + identity(report) + peers(report) + archive(report) + timelines(report) +
-         retention(report) + push(report) + conflicts(report);
+         retention(report) + push(report) + back_fill(report) + conflicts(report);
 }
 
 }  // namespace pgwalship

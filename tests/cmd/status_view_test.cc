@@ -87,6 +87,17 @@ TEST(StatusView, SaysWhoCannotBeCountedOnOrAsked) {
   EXPECT_NE(text.find("PostgreSQL cannot be asked: no such socket\n"), std::string::npos) << text;
 }
 
+TEST(StatusView, H40WarnsBeforeADeadServersWalIsDestroyed) {
+  const std::string text = render(R"json({"quorum": {"expression": "NONE", "held": true},
+                        "postgresql": {"role": "stopped", "unarchived": 3,
+                                       "data_directory": "/pg"}})json");
+  EXPECT_EQ(
+      first_line(text),
+      "ATTENTION: quorum NONE is held, but PostgreSQL is stopped, and its pg_wal holds 3 files "
+      "that were never archived: run `pgwalship rescue /pg` before pg_rewind, pg_basebackup or "
+      "removing PGSQL.lock");
+}
+
 TEST(StatusView, BearsWhatAnotherVersionSends) {
   for (const char* json :
        {"{}", R"json({"peers": 7, "archive": [], "push": "x", "quorum": null, "new": {}})json",
