@@ -1,94 +1,15 @@
-#include "base/posix_file_system.h"
 #include "cmd/command_line.h"
 #include "cmd/daemon_call.h"
 #include "cmd/emergency_exit.h"
 #include "cmd/exit_status.h"
+#include "cmd/file_push.h"
 #include "cmd/paths.h"
-#include "cmd/push_source.h"
 #include "cmd/verbs.h"
-
-#include <future>
 
 namespace pgwalship {
 namespace {
 
-constexpr std::uint64_t kPutId = 1;  // the only request of the connection
-// The daemon answers at push-timeout; this much later its silence is believed, and again this much
-// later nothing else than the system can be in the way.
-constexpr std::chrono::milliseconds kGrace{1000};
 constexpr std::chrono::milliseconds kStartLimit{10'000};  // until the configuration is read
-
-// The conversation about one file.
-class Delivery {
- public:
-  Delivery(DaemonClient& daemon, TimePoint deadline) : daemon_(daemon), deadline_(deadline) {}
-
-  Result<Done> run(const PushSource& source, const WalName& name) {
-    const int level = daemon_.theirs().compression_level;
-    const PushSource::Recipient recipient{
-        .announce =
-            [&](const FileFacts& facts) {
-              return send(Put{kPutId, name, 0, facts});
-            },
-        .sink =
-            [this](ByteView piece) {
-              return send(Data{kPutId, Bytes(piece.begin(), piece.end())});
-            }};
-    // Where the system has no thread to give, this is measured when compress() asks for it.
-    auto measuring = std::async([&source] { return source.measure(); });
-    TRY_ASSIGN(const std::optional<std::uint32_t> file_crc32,
-               source.compress(level >= 1 && level <= 9 ? level : kGzipLevelDefault,
-                               std::move(measuring), recipient));
-    if (file_crc32.has_value()) {
-      TRY(send(PutEnd{kPutId, *file_crc32}));
-    }
-    return wait_for_verdict();
-  }
-
- private:
-  using Next = PushSource::Next;
-
-  // Stops when the daemon has answered already. It may also have hung up after that.
-  Result<Next> send(const Message& message) {
-    const Result<void> sent = daemon_.send(message, deadline_);
-    const Result<bool> answered = daemon_.has_message();
-    if (answered.ok() && answered.value()) {
-      return Next::kStop;
-    }
-    TRY(sent);
-    TRY(answered);
-    return Next::kGoOn;
-  }
-
-  Result<Done> wait_for_verdict() {
-    for (;;) {
-      TRY_ASSIGN(Message message, daemon_.receive(deadline_));
-      if (auto* done = std::get_if<Done>(&message); done != nullptr && done->id == kPutId) {
-        return std::move(*done);
-      }
-    }
-  }
-
-  DaemonClient& daemon_;
-  const TimePoint deadline_;
-};
-
-Result<Done> push(const Config& config, const std::string& path, const WalName& name) {
-  const SystemClock clock;
-  PosixFileSystem file_system;
-  const TimePoint start = clock.now();
-  const TimePoint deadline = start + config.cluster.push_timeout + kGrace;
-  TRY_ASSIGN(const std::string full_path, absolute_path(path));
-  TRY_ASSIGN(const auto daemon,
-             connect_daemon(config, clock, std::min(deadline, start + kRestartPatience),
-                            IfDown::kTryAgain));
-  TRY_ASSIGN(const PushSource source,
-             PushSource::open(file_system, {.path = full_path,
-                                            .name = name,
-                                            .origin = daemon->theirs().node,
-                                            .system_id = daemon->theirs().system_id}));
-  return Delivery(*daemon, deadline).run(source, name);
-}
 
 int push_failure() {
   return to_status(PushExit::kRetry);
@@ -115,8 +36,12 @@ int run_push(const Invocation& invocation) {
   if (!config.ok()) {
     return fail(who, config.error());
   }
-  limit_run_time(config.value().cluster.push_timeout + 2 * kGrace);
-  const auto done = push(config.value(), arguments.value().values.at("PATH"), name.value());
+  limit_run_time(config.value().cluster.push_timeout + 2 * kPushGrace);
+  const auto path = absolute_path(arguments.value().values.at("PATH"));
+  if (!path.ok()) {
+    return fail(who, path.error());
+  }
+  const auto done = push_file(config.value(), path.value(), name.value());
   if (!done.ok()) {
     return fail(who, done.error());
   }
