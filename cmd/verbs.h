@@ -25,6 +25,7 @@ struct Verb {
 extern const Verb kPushVerb;
 extern const Verb kFetchVerb;
 extern const Verb kReceiveVerb;
+extern const Verb kRescueVerb;
 extern const Verb kStatusVerb;
 extern const Verb kTimelineVerb;
 extern const Verb kVerifyVerb;

@@ -1,0 +1,68 @@
+"""`pgwalship rescue` on what a killed PostgreSQL 15 left behind."""
+
+import os
+import signal
+
+from harness import is_running, sha256, wait_until
+from postgres_cases import PostgresCase
+
+
+class Rescue(PostgresCase):
+    def dead_primary(self):
+        """node1's server, killed with segments that it could not archive."""
+        cluster = self.server()
+        data = cluster.dir / "node1" / "data"
+        self.archive_all(cluster)
+        cluster.psql("ALTER SYSTEM SET archive_command = 'false'")
+        cluster.psql("SELECT pg_reload_conf()")
+        cluster.psql("CREATE TABLE proof AS SELECT generate_series(1, 1000) AS i")
+        for _ in range(3):
+            cluster.psql("SELECT pg_switch_wal()")
+            cluster.psql("INSERT INTO proof VALUES (1)")
+        running = cluster.pgwalship("node1", "rescue", data)
+        self.assertEqual(running.code, 2, running)
+        self.assertIn("a server runs in", running.err)
+        postmaster = int((data / "postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, signal.SIGKILL)
+        wait_until(lambda: not is_running(postmaster), 10, "the server is dead")
+        self.assertTrue((data / "postmaster.pid").exists())
+        return cluster, data
+
+    def ready(self, data):
+        return sorted(path.name[:-6] for path in (data / "pg_wal/archive_status").glob("*.ready"))
+
+    def test_h40_a_killed_primary_is_shipped_and_conflicts_are_said(self):
+        cluster, data = self.dead_primary()
+        ready = self.ready(data)
+        self.assertGreaterEqual(len(ready), 3)
+        self.assertEqual(cluster.status("node1")["postgresql"]["unarchived"], len(ready))
+        self.assertIn(f"`pgwalship rescue {data}`", cluster.pgwalship("node1", "status").out)
+
+        outcome = cluster.pgwalship("node1", "rescue", data, "--dry-run")
+        self.assertEqual(outcome.code, 0, outcome)
+        self.assertIn(f"{ready[0]} (ready): would be shipped", outcome.out)
+        self.assertNotIn(ready[0], cluster.archive("node1"))
+
+        outcome = cluster.pgwalship("node1", "rescue", data)
+        self.assertEqual(outcome.code, 0, outcome)
+        wanted = {name: sha256((data / "pg_wal" / name).read_bytes()) for name in ready}
+        self.assert_on_quorum(cluster, wanted)
+        partial = [name for name in cluster.archive("node1") if name.endswith(".partial")]
+        self.assertEqual(len(partial), 1, "the segment that was being written")
+        self.assertGreater(partial[0], ready[-1])
+        self.assertLess(outcome.out.index(ready[-1]), outcome.out.index(partial[0]))
+        self.assertEqual(cluster.status("node1")["postgresql"]["unarchived"], 0)
+
+        again = cluster.pgwalship("node1", "rescue", data)
+        self.assertEqual(again.code, 0, again)
+        self.assertIn("0 files shipped", again.out)
+
+        unfinished = data / "pg_wal" / partial[0].removesuffix(".partial")
+        content = bytearray(unfinished.read_bytes())
+        content[-1] ^= 1
+        unfinished.write_bytes(bytes(content))
+        outcome = cluster.pgwalship("node1", "rescue", data)
+        self.assertEqual(outcome.code, 3, outcome)
+        self.assertIn(f"{partial[0]}: CONFLICT", outcome.out)
+        self.assertIn("pgwalship conflicts", outcome.out)
+        self.assert_on_quorum(cluster, wanted)
