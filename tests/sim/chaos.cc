@@ -109,21 +109,32 @@ void World::disk_trouble(NodeId node) {
   disk.failing_one_in = 2 + schedule_.random().below(60);
   say(node_name(node) + ": one disk operation in " + std::to_string(disk.failing_one_in) +
       " fails");
-  later(milliseconds(100), seconds(10), [&disk] { disk.failing_one_in = 0; });
+  machines_[node]->steady_since = kNever;
+  later(milliseconds(100), seconds(10), [this, node, &disk] {
+    disk.failing_one_in = 0;
+    disk_is_well(node);
+  });
 }
 
 void World::fill_disk(NodeId node) {
   say(node_name(node) + ": the disk is full");
   machines_[node]->disk.memory->set_free_bytes(schedule_.random().below(2000));
-  later(milliseconds(100), seconds(20),
-        [this, node] { machines_[node]->disk.memory->set_free_bytes(std::uint64_t{1} << 40); });
+  machines_[node]->steady_since = kNever;
+  later(milliseconds(100), seconds(20), [this, node] {
+    machines_[node]->disk.memory->set_free_bytes(std::uint64_t{1} << 40);
+    disk_is_well(node);
+  });
 }
 
 void World::slow_disk(NodeId node) {
   NodeDisk& disk = machines_[node]->disk;
   disk.slowness = 5 + static_cast<int>(schedule_.random().below(60));
   say(node_name(node) + ": the disk is " + std::to_string(disk.slowness) + " times slower");
-  later(seconds(1), seconds(10), [&disk] { disk.slowness = 1; });
+  machines_[node]->steady_since = kNever;
+  later(seconds(1), seconds(10), [this, node, &disk] {
+    disk.slowness = 1;
+    disk_is_well(node);
+  });
 }
 
 void World::replace_disk(NodeId node) {

@@ -96,6 +96,13 @@ void Checker::told_absent(NodeId node, const WalName& name, Known known) {
   }
 }
 
+void Checker::recycled(NodeId node, const Content& content) {
+  if (seen(node, content.name.text()) != content.facts.sha256) {
+    fail("H41: " + content.name.text() + " was streamed to " + node_name(node) +
+         " and recycled, and its archive has not got it");
+  }
+}
+
 // What disks show --------------------------------------------------------------------------------
 
 std::optional<Sha256> Checker::seen(NodeId node, const std::string& name) const {

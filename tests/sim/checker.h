@@ -40,6 +40,9 @@ class Checker {
   enum class Known { kAcknowledgedBefore, kNotAcknowledgedBefore };
   void told_absent(NodeId node, const WalName& name, Known known);  // G5
 
+  // A server has overwritten what was streamed to it; the daemon there had the time to archive it.
+  void recycled(NodeId node, const Content& content);  // H41
+
   // What disks show ----------------------------------------------------------------------------
   void name_changed(NodeId node, const std::string& path);  // G2, G3
   void machine_crashed(NodeId node);                        // after the power was lost

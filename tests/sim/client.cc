@@ -34,6 +34,7 @@ void Pusher::start_next() {
   files_.pop_front();
   ++first_rounds_;
   checker_.offered(*open_[id].content);
+  options_.on_offered(open_[id].content);
   attempt(id);
   schedule_.after(schedule_.between({}, options_.between), [this] { start_next(); });
 }

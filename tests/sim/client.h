@@ -26,6 +26,7 @@ class Pusher {
     Duration push_timeout{};
     FindDaemon daemon;
     std::function<void(const std::string& line)> say;
+    std::function<void(const ContentRef& content)> on_offered;
   };
 
   Pusher(Schedule& schedule, Checker& checker, Options options, std::deque<ContentRef> files);

@@ -1,6 +1,7 @@
 #include "tests/sim/content.h"
 
 #include "base/random.h"
+#include "tests/support/record_builder.h"
 #include "tests/support/segment_builder.h"
 
 #include <functional>
@@ -31,9 +32,10 @@ SegmentSpec spec_of(std::uint32_t number, std::uint32_t variant) {
 Bytes raw_of(std::uint32_t number, std::uint32_t variant) {
   if (is_segment(number)) {
     // Almost empty, as after pg_switch_wal(): one page, then zeros.
-    Bytes raw = build_segment(spec_of(number, variant));
-    std::fill(raw.begin() + 8192, raw.end(), std::byte{0});
-    return raw;
+    RecordBuilder records({.segment = spec_of(number, variant)});
+    records.add(2000, variant + 1);
+    records.add_switch();
+    return records.build();
   }
   const std::size_t size = number % 9 == 4 ? 150 * 1024 : 64 + number % 100;
   Random random(std::uint64_t{number} * 1000 + variant);

@@ -1,5 +1,6 @@
 #include "tests/sim/daemon.h"
 
+#include "tests/sim/pg_wal.h"
 #include "tests/sim/receiver_process.h"
 
 #include <utility>
@@ -67,6 +68,13 @@ void Daemon::start() {
                             .on_down = [this, peer](const std::string& why) { on_down(peer, why); },
                         });
         }
+      }
+      if (options_.server == Options::Server::kKnown) {
+        back_filler_ = std::make_unique<BackFiller>(
+            process_, disk_, store_,
+            BackFiller::Options{.node = node_name(options_.nodes.self),
+                                .on_archive_grown = [this] { feed(ArchiveGrew{}); },
+                                .say = options_.say});
       }
       arm();
     };

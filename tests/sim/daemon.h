@@ -34,6 +34,8 @@ class JobQueue {
   std::deque<std::function<Completion()>> jobs_;
 };
 
+class BackFiller;
+
 class Daemon {
  public:
   struct Options {
@@ -43,6 +45,7 @@ class Daemon {
     Duration push_timeout = seconds(15);
     Mutation mutation = Mutation::kNone;
     std::uint64_t seed = 0;
+    enum class Server { kUnknown, kKnown } server = Server::kUnknown;  // its pg_wal is watched
     std::function<EndpointRef(NodeId peer)> connect;
     std::function<void(const std::string& line)> say;
   };
@@ -120,6 +123,8 @@ class Daemon {
   void store(PushId push, const UploadRef& upload);
   void send_from_archive(const SendFile& action);
   void send(const SendFile& action, OutgoingFile file);
+  void offer(const SendFile& action, OutgoingFile file);
+  void send_bytes(const SendFile& action, OutgoingFile file);
   void ask(NodeId peer, const ComparisonRef& comparison);
   void take(NodeId peer, const ComparisonRef& comparison, const Message& answer);
   void finish(NodeId peer, const ComparisonRef& comparison, Result<Differences> differences);
@@ -153,6 +158,7 @@ class Daemon {
   LiveIndex index_;  // without a watch: it scans at each comparison
   std::optional<Shipper> shipper_;
   std::map<NodeId, std::unique_ptr<Link>> links_;
+  std::unique_ptr<BackFiller> back_filler_;
   std::uint64_t next_id_ = 1;
   std::map<PushId, UploadRef> uploads_;
   std::map<NodeId, ComparisonRef> comparisons_;

@@ -149,6 +149,32 @@ void Daemon::send(const SendFile& action, OutgoingFile file) {
   if (!link.is_up()) {
     return;  // the Shipper has heard of it
   }
+  if (action.fresh && action.name.kind() == WalKind::kSegment &&
+      (link.theirs().capabilities & kTakesOffers) != 0) {
+    offer(action, std::move(file));
+  } else {
+    send_bytes(action, std::move(file));
+  }
+}
+
+void Daemon::offer(const SendFile& action, OutgoingFile file) {
+  const auto held = std::make_shared<OutgoingFile>(std::move(file));
+  links_.at(action.peer)
+      ->request(
+          [&](std::uint64_t id) -> Message {
+            return Offer{id, action.name, held->put.facts};
+          },
+          [this, action, held](const Message& answer) {
+            if (const auto* done = std::get_if<Done>(&answer); done != nullptr && !done->error) {
+              feed(FileAnswered{action.peer, action.transfer, outcome_of(*done)});
+            } else {
+              send_bytes(action, std::move(*held));
+            }
+          });
+}
+
+void Daemon::send_bytes(const SendFile& action, OutgoingFile file) {
+  Link& link = *links_.at(action.peer);
   link.send_file(std::move(file), [this, action](const Message& answer) {
     if (const auto* done = std::get_if<Done>(&answer);
         done != nullptr && !mutated(Mutation::kFileAnsweredEarly)) {

@@ -19,6 +19,7 @@ enum class Mutation {
   kNewNodesAreEvidence,       // the fetch: the word of an archive that is not complete counts
   kLocalOnlyFetch,            // the fetch: what is not here is nowhere
   kNoCatchUp,                 // the daemon: a comparison never finds anything missing
+  kNoBackFill,                // the daemon: does not look into its server's pg_wal
   kRepliesGetLost,            // the daemon: some verdicts are never told
   kPullsUnverified,           // the daemon: a pulled copy is taken as it lies there
   kConflictsSpread,           // the daemon: takes the other content of a conflict over

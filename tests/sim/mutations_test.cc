@@ -50,6 +50,10 @@ Scenario scenario_for(Mutation mutation, std::uint64_t seed) {
       scenario.quorum = "ANY 2 (*)";
       scenario.troubles.partition = seconds(4);
       break;
+    case Mutation::kNoBackFill:
+      scenario.streams = Scenario::Streams::kToOthers;
+      scenario.troubles = {.daemon_killed = seconds(20)};
+      break;
     case Mutation::kLocalStoredEarly:
     case Mutation::kFileAnsweredEarly:
     case Mutation::kSyncDoesNothing:
@@ -104,6 +108,7 @@ INSTANTIATE_TEST_SUITE_P(Sim, DeliberateMistake,
                                          Case{Mutation::kNewNodesAreEvidence, {"G5"}},
                                          Case{Mutation::kLocalOnlyFetch, {"G5"}},
                                          Case{Mutation::kNoCatchUp, {"L1"}},
+                                         Case{Mutation::kNoBackFill, {"H41"}},
                                          Case{Mutation::kRepliesGetLost, {"G8"}}),
                          [](const auto& test_case) {
                            std::string word(to_word(test_case.param.mutation));

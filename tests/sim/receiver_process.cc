@@ -48,8 +48,13 @@ void ReceiverProcess::run() {
         job()();
         return true;
       });
+  std::unique_ptr<OfferedFiles> offered;
+  if (!options_.data_directory.empty()) {
+    offered = std::make_unique<OfferedFiles>(disk, store,
+                                             OfferedFiles::Options{options_.data_directory, 1});
+  }
   Receiver receiver(store, index, hello_of(options_.self, Role::kReceiver),
-                    node_name(options_.from));
+                    node_name(options_.from), std::move(offered));
   FrameDecoder decoder;
   while (process_.alive()) {
     bool idle = true;
@@ -65,6 +70,10 @@ void ReceiverProcess::run() {
         }
       }
       CHECK(frame.ok());
+    }
+    if (receiver.next_look() <= process_.schedule().now()) {
+      idle = false;
+      receiver.look(process_.schedule().now());
     }
     while (endpoint_->has_room() && process_.alive()) {
       const std::optional<Message> output = receiver.next_output();
@@ -83,6 +92,9 @@ void ReceiverProcess::run() {
       return;
     }
     if (idle) {
+      if (receiver.next_look() != kNever) {
+        process_.after(receiver.next_look() - process_.schedule().now(), [this] { bell_.ring(); });
+      }
       bell_.wait(process_);
     }
   }

@@ -17,6 +17,7 @@ class ReceiverProcess {
     NodeId self = 0;
     NodeId from = 0;
     std::uint64_t seed = 0;
+    std::string data_directory = {};  // empty: takes no offers
   };
 
   ReceiverProcess(Schedule& schedule, NodeDisk& disk, Options options, EndpointRef endpoint);

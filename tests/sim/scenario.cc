@@ -37,7 +37,7 @@ const std::vector<Cluster>& clusters() {
 }  // namespace
 
 std::string_view to_word(Mutation mutation) {
-  static constexpr std::array<std::string_view, 16> kWords = {
+  static constexpr std::array<std::string_view, 17> kWords = {
       "none",
       "sync-does-nothing",
       "directory-sync-does-nothing",
@@ -50,6 +50,7 @@ std::string_view to_word(Mutation mutation) {
       "new-nodes-are-evidence",
       "local-only-fetch",
       "no-catch-up",
+      "no-back-fill",
       "replies-get-lost",
       "pulls-unverified",
       "conflicts-spread",
@@ -99,6 +100,9 @@ Scenario random_scenario(std::uint64_t seed) {
   if (scenario.quorum != "NONE") {
     sometimes(troubles.disk_replaced, 4, 10, 40);
   }
+  if (random.one_in(2)) {
+    scenario.streams = Scenario::Streams::kToOthers;
+  }
   return scenario;
 }
 
@@ -109,7 +113,8 @@ std::string to_text(const Scenario& scenario) {
          std::to_string(scenario.shared_names) + " names shared, " +
          (scenario.shared_content == Scenario::SharedContent::kSame ? "same content"
                                                                     : "different contents") +
-         "), mutation " + std::string(to_word(scenario.mutation));
+         (scenario.streams == Scenario::Streams::kNone ? ")" : "), streamed") + ", mutation " +
+         std::string(to_word(scenario.mutation));
 }
 
 }  // namespace pgwalship::sim

@@ -40,6 +40,9 @@ struct Scenario {
   // What they push under these names: the same (archive_mode = always), or each its own.
   enum class SharedContent { kSame, kDifferent } shared_content = SharedContent::kSame;
   std::size_t pushes_at_once = 1;
+  // What is pushed is streamed to the other nodes, too, and every third file is not even pushed:
+  // its server died before.
+  enum class Streams { kNone, kToOthers } streams = Streams::kNone;
   Duration push_timeout = seconds(15);
   Duration between_pushes = seconds(2);   // on average
   Duration between_fetches = seconds(2);  // on average

@@ -10,6 +10,7 @@ namespace {
 
 // Far above what any run needs: something spins.
 constexpr std::uint64_t kEventsMax = 3'000'000;
+constexpr std::uint64_t kPlenty = std::uint64_t{1} << 30;
 
 std::string weakened(std::string text) {
   if (const std::size_t all = text.find("ALL"); all != std::string::npos) {
@@ -59,6 +60,7 @@ World::World(Scenario scenario, Say say)
   }
   checker_ = std::make_unique<Checker>(Checker::Options{scenario_.sites, scenario_.quorum},
                                        std::move(disks));
+  make_streams();
   make_pushers();
 }
 
@@ -111,9 +113,67 @@ void World::make_pushers() {
               return daemon != nullptr && daemon->ready() ? daemon : nullptr;
             },
         .say = [this](const std::string& line) { say(line); },
+        .on_offered = [this, node](const ContentRef& content) { stream(node, content); },
     };
+    std::deque<ContentRef> files = files_of(node);
+    for (const ContentRef& content : files) {
+      if (is_streamed_only(content)) {
+        later({}, scenario_.trouble_time, [this, node, content] {
+          checker_->offered(*content);
+          stream(node, content);
+        });
+      }
+    }
+    std::erase_if(files, [this](const ContentRef& content) { return is_streamed_only(content); });
     machines_[node]->pusher =
-        std::make_unique<Pusher>(schedule_, *checker_, std::move(options), files_of(node));
+        std::make_unique<Pusher>(schedule_, *checker_, std::move(options), std::move(files));
+  }
+}
+
+// What is streamed to the others ---------------------------------------------------------------
+
+void World::make_streams() {
+  for (NodeId node = 0; node < machines_.size(); ++node) {
+    Machine& machine = *machines_[node];
+    machine.pg_wal = std::make_unique<PgWal>(
+        schedule_, machine.disk, *checker_,
+        PgWal::Options{.node = node,
+                       .steady_since = [&machine] { return machine.steady_since; },
+                       .say = [this](const std::string& line) { say(line); }});
+  }
+}
+
+// Not with names that two servers use for different things: that is another story.
+bool World::streams() const {
+  return scenario_.streams == Scenario::Streams::kToOthers &&
+         scenario_.shared_content == Scenario::SharedContent::kSame;
+}
+
+bool World::is_streamed_only(const ContentRef& content) const {
+  return streams() && std::to_integer<int>(content->facts.sha256.bytes[0]) % 3 == 0;
+}
+
+void World::stream(NodeId from, const ContentRef& content) {
+  if (!streams()) {
+    return;
+  }
+  for (NodeId node = 0; node < machines_.size(); ++node) {
+    if (node != from) {
+      later({}, seconds(1), [this, node, content] {
+        if (machines_[node]->up) {
+          machines_[node]->pg_wal->stream(content);
+        }
+      });
+    }
+  }
+}
+
+void World::disk_is_well(NodeId node) {
+  Machine& machine = *machines_[node];
+  const auto free = machine.disk.memory->free_bytes("/");
+  if (machine.daemon && machine.disk.failing_one_in == 0 && machine.disk.slowness == 1 &&
+      free.ok() && free.value() >= kPlenty) {
+    machine.steady_since = schedule_.now() + seconds(2);
   }
 }
 
@@ -148,10 +208,14 @@ void World::start_daemon(NodeId node) {
       .push_timeout = scenario_.push_timeout,
       .mutation = scenario_.mutation,
       .seed = next_seed_++,
+      .server = streams() && scenario_.mutation != Mutation::kNoBackFill
+                    ? Daemon::Options::Server::kKnown
+                    : Daemon::Options::Server::kUnknown,
       .connect = [this, node](NodeId peer) { return connect(node, peer); },
       .say = [this, node](const std::string& line) { say(node_name(node) + ": " + line); },
   };
   machine.daemon = std::make_unique<Daemon>(schedule_, machine.disk, std::move(options));
+  disk_is_well(node);
 }
 
 EndpointRef World::connect(NodeId from, NodeId to) {
@@ -163,13 +227,20 @@ EndpointRef World::connect(NodeId from, NodeId to) {
   std::erase_if(target.receivers, [](const auto& receiver) { return receiver->exited(); });
   target.receivers.push_back(std::make_unique<ReceiverProcess>(
       schedule_, target.disk,
-      ReceiverProcess::Options{.self = to, .from = from, .seed = next_seed_++}, far));
+      ReceiverProcess::Options{.self = to,
+                               .from = from,
+                               .seed = next_seed_++,
+                               .data_directory = scenario_.streams == Scenario::Streams::kToOthers
+                                                     ? kDataDirectory
+                                                     : ""},
+      far));
   return near;
 }
 
 void World::drop_daemon(NodeId node) {
   Machine& machine = *machines_[node];
   machine.daemon.reset();
+  machine.steady_since = kNever;
   if (machine.pusher) {
     machine.pusher->on_daemon_gone();
   }

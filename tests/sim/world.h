@@ -6,6 +6,7 @@
 #include "tests/sim/checker.h"
 #include "tests/sim/client.h"
 #include "tests/sim/daemon.h"
+#include "tests/sim/pg_wal.h"
 #include "tests/sim/receiver_process.h"
 #include "tests/sim/scenario.h"
 
@@ -45,11 +46,18 @@ class World {
     std::unique_ptr<Daemon> daemon;
     std::vector<std::unique_ptr<ReceiverProcess>> receivers;
     std::unique_ptr<Pusher> pusher;
+    std::unique_ptr<PgWal> pg_wal;
+    TimePoint steady_since = kNever;
     bool up = false;
     bool daemon_wanted = false;  // its restart is on the way when there is none
   };
 
   void make_pushers();
+  void make_streams();
+  void stream(NodeId from, const ContentRef& content);
+  bool streams() const;
+  bool is_streamed_only(const ContentRef& content) const;
+  void disk_is_well(NodeId node);
   std::deque<ContentRef> files_of(NodeId pusher) const;
   void start_machine(NodeId node);
   void start_daemon(NodeId node);
