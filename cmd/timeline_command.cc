@@ -28,7 +28,7 @@ constexpr std::size_t kQuarantinedBytesMax = kTimelineHistoryBytesMax;
 // As glibc picks the character set: the first of these that is set.
 Drawing terminal_drawing() {
   for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    const char* value = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe): one thread
+    const char* value = std::getenv(variable);
     if (value == nullptr || *value == '\0') {
       continue;
     }
