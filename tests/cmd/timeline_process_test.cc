@@ -29,7 +29,7 @@ TEST(TimelineProcess, SaysThatTheArchiveIsWhole) {
   const ProgramEnd end = node.run({"timeline"});
   EXPECT_EQ(end.status, 0) << end.out << end.err;
   EXPECT_TRUE(end.out.starts_with("WHOLE: ")) << end.out;
-  EXPECT_NE(end.out.find("segments of 1 MiB"), std::string::npos) << end.out;
+  EXPECT_NE(end.out.find("on 2 timelines"), std::string::npos) << end.out;
 }
 
 TEST(TimelineProcess, EndsWithOneWhenSomethingIsMissing) {
@@ -47,7 +47,8 @@ TEST(TimelineProcess, ReadsTheSegmentSizeFromLegacyFiles) {
   const NodeDirectory node;
   const SegmentSpec spec{.lsn = 1U << 20};
   node.put_in_archive(name_of(spec), build_legacy_file(build_segment(spec), {}));
-  EXPECT_NE(node.run({"timeline"}).out.find("segments of 1 MiB"), std::string::npos);
+  const ProgramEnd end = node.run({"timeline", "--json"});
+  EXPECT_NE(end.out.find("\"segment_bytes\": 1048576,"), std::string::npos) << end.out;
 }
 
 TEST(TimelineProcess, ADamagedHistoryIsAFindingNotAnEnd) {
@@ -56,7 +57,7 @@ TEST(TimelineProcess, ADamagedHistoryIsAFindingNotAnEnd) {
   node.put_in_archive(WalName::history_of(2), as_bytes("garbage"));
   const ProgramEnd end = node.run({"timeline"});
   EXPECT_EQ(end.status, 1);
-  EXPECT_NE(end.out.find("! history of timeline 2: "), std::string::npos) << end.out;
+  EXPECT_NE(end.out.find("! history of timeline 2:"), std::string::npos) << end.out;
 }
 
 TEST(TimelineProcess, TellsUsageFromFailure) {
