@@ -223,7 +223,7 @@ PlacementResult StreamedPlacement::finish() {
   if (!state_->copy) {
     return {Outcome::kFailed, Error{Errc::kProtocol, "no file came", ""}, 0};
   }
-  const PlacementResult placed =
+  PlacementResult placed =
       write_and_move(state_->file_system, state_->clock, state_->placement, state_->signals,
                      [&](const RawSink& sink) {
                        return read_archive_file(state_->copy->file(), state_->placement.name, sink);
