@@ -42,7 +42,9 @@ void World::begin_troubles() {
   repeat(troubles.disk_full, [this] { fill_disk(any_node()); });
   repeat(troubles.disk_slow, [this] { slow_disk(any_node()); });
   repeat(troubles.disk_replaced, [this] { replace_disk(any_node()); });
+  repeat(troubles.bit_rot, [this] { rot_something(any_node()); });
   repeat(scenario_.between_fetches, [this] { fetch_something(); });
+  repeat(scenario_.between_restores, [this] { restore_next(); });
 }
 
 void World::crash_for_a_while(NodeId node) {

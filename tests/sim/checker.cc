@@ -119,7 +119,10 @@ bool Checker::durable(NodeId node, const std::string& name, const Sha256& hash) 
 }
 
 void Checker::audit(NodeId node, const std::string& name) {
-  const std::optional<Sha256> now = seen(node, name);
+  std::optional<Sha256> now = seen(node, name);
+  if (now && *now == Sha256{} && is_rotten(node, name)) {
+    now.reset();  // as the disk has made it; until it is replaced nobody may serve it (G4)
+  }
   auto& visible = visible_[node];
   const auto before = visible.find(name);
   if (now && *now == Sha256{}) {
@@ -199,8 +202,43 @@ void Checker::disk_lost(NodeId node) {
     }
   }
   visible_[node].clear();
+  std::erase_if(rotten_, [node](const auto& entry) { return entry.first.first == node; });
   for (auto& [name, acknowledgement] : acknowledged_) {
     acknowledgement.holders.erase(node);
+  }
+}
+
+bool Checker::may_rot(NodeId node, const std::string& name) const {
+  const auto here = visible_[node].find(name);
+  if (here == visible_[node].end()) {
+    return false;
+  }
+  for (NodeId other = 0; other < disks_.size(); ++other) {
+    if (other != node && durable(other, name, here->second)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Exactly what rot has made: it may come back after a power failure that undoes its removal.
+bool Checker::is_rotten(NodeId node, const std::string& name) const {
+  const auto found = rotten_.find({node, name});
+  return found != rotten_.end() &&
+         found->second.contains(sha256(disks_[node]->memory->content(path_of(name))));
+}
+
+// What was promised with this copy is not broken by us, and must be kept by the others.
+void Checker::rotted(NodeId node, const std::string& name) {
+  const auto here = visible_[node].find(name);
+  if (here == visible_[node].end() || seen(node, name) == here->second) {
+    return;  // a bit that means nothing
+  }
+  on_lost_disks_[name].emplace(node, here->second);
+  visible_[node].erase(here);
+  rotten_[{node, name}].insert(sha256(disks_[node]->memory->content(path_of(name))));
+  if (const auto known = acknowledged_.find(name); known != acknowledged_.end()) {
+    known->second.holders.erase(node);
   }
 }
 

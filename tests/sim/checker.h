@@ -49,6 +49,9 @@ class Checker {
   // On how many other nodes everything that was acknowledged is durable at least.
   std::size_t copies_besides(NodeId node) const;
   void disk_lost(NodeId node);  // before it is taken away
+  // Whether the bytes under this name may rot: a good copy is durable elsewhere.
+  bool may_rot(NodeId node, const std::string& name) const;
+  void rotted(NodeId node, const std::string& name);  // after its bytes have changed
 
   // L1, G7: what is missing for the archives to be equal; nothing when they are.
   std::optional<std::string> unequal() const;
@@ -62,6 +65,7 @@ class Checker {
 
   std::optional<Sha256> seen(NodeId node, const std::string& name) const;
   bool durable(NodeId node, const std::string& name, const Sha256& hash) const;
+  bool is_rotten(NodeId node, const std::string& name) const;
   void audit(NodeId node, const std::string& name);
   bool quorums_intersect() const;
   bool quorum_holds(NodeId pusher, const std::set<NodeId>& holders) const;
@@ -72,6 +76,8 @@ class Checker {
   std::map<std::string, std::set<Sha256>> offered_;
   std::map<std::string, Acknowledgement> acknowledged_;
   std::vector<std::map<std::string, Sha256>> visible_;  // by node: what has been seen there
+  // Contents of files that rotted.
+  std::map<std::pair<NodeId, std::string>, std::set<Sha256>> rotten_;
   // Durable on a disk when it was taken away: an acknowledgement may still be under way.
   std::map<std::string, std::set<std::pair<NodeId, Sha256>>> on_lost_disks_;
 };

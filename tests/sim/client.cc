@@ -147,6 +147,10 @@ Fetcher::Outcome Fetcher::read(ArchiveStore& store) {
     return Outcome::kFailed;
   }
   checker_.fetched(node_, name_, raw);
+  if (Daemon* const daemon = process_.alive() ? daemon_() : nullptr;
+      daemon != nullptr && name_.kind() == WalKind::kSegment) {
+    daemon->restored(name_, facts.value().segment_bytes);
+  }
   return Outcome::kFound;
 }
 

@@ -19,7 +19,7 @@ constexpr std::uint32_t kSegmentBytes = kSegmentBytesMin;
 constexpr std::uint64_t kFirstLsn = std::uint64_t{1} << 28;
 
 bool is_segment(std::uint32_t number) {
-  return number % 16 == 3;
+  return number % 16 == 3 || (number >= kSegmentsFrom && number < kSegmentsTo);
 }
 
 SegmentSpec spec_of(std::uint32_t number, std::uint32_t variant) {

@@ -21,6 +21,9 @@ using ContentRef = std::shared_ptr<const Content>;
 
 // Mostly small files; every sixteenth is a whole segment of 1 MiB, every ninth a file that takes
 // several Data. `variant` chooses between contents of the same name, `origin` who pushes it.
+// Numbers from kSegmentsFrom to kSegmentsTo are consecutive segments.
+inline constexpr std::uint32_t kSegmentsFrom = 500'000;
+inline constexpr std::uint32_t kSegmentsTo = 600'000;
 WalName name_of_file(std::uint32_t number);
 ContentRef content_of(std::uint32_t number, std::uint32_t variant, std::uint32_t origin);
 std::string node_name(std::size_t node);

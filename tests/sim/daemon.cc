@@ -38,7 +38,9 @@ Daemon::Daemon(Schedule& schedule, NodeDisk& disk, Options options)
              [this](Worker::Job job) {
                scan_jobs_.post(std::move(job));
                return true;
-             }) {
+             }),
+      prefetch_(options_.nodes.size() > 1 ? options_.prefetch : 0),
+      scrub_pace_(options_.scrub_pass, schedule.now()) {
   start();
 }
 
@@ -77,6 +79,7 @@ void Daemon::start() {
                                 .say = options_.say});
       }
       arm();
+      scrub_later();
     };
   });
 }

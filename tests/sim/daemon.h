@@ -5,6 +5,8 @@
 
 #include "archiver/shipper.h"
 #include "restorer/fetch_plan.h"
+#include "restorer/prefetch.h"
+#include "restorer/scrub.h"
 #include "tests/sim/content.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/link.h"
@@ -46,6 +48,8 @@ class Daemon {
     Mutation mutation = Mutation::kNone;
     std::uint64_t seed = 0;
     enum class Server { kUnknown, kKnown } server = Server::kUnknown;  // its pg_wal is watched
+    std::size_t prefetch = 0;
+    Duration scrub_pass{};
     std::function<EndpointRef(NodeId peer)> connect;
     std::function<void(const std::string& line)> say;
   };
@@ -61,6 +65,8 @@ class Daemon {
   bool ready() const { return shipper_.has_value(); }
   void push(ContentRef content, ReplyHandler on_reply);
   void fetch(const WalName& name, Duration wait, FetchHandler on_ended);
+  // A client has placed this segment for a recovery.
+  void restored(const WalName& name, std::uint32_t segment_bytes);
   const Shipper& shipper() const { return *shipper_; }
 
  private:
@@ -148,6 +154,11 @@ class Daemon {
   void pull(const PullFile& action);
   void spread_conflict(const Differences::Conflict& conflict);
 
+  // daemon_care.cc
+  void fetch_ahead(const std::vector<WalName>& names);
+  void scrub_later();
+  void scrub();
+
   Process process_;
   ProcessDisk disk_;
   const Options options_;
@@ -167,6 +178,9 @@ class Daemon {
   std::deque<ShipperEvent> events_;
   bool feeding_ = false;
   TimePoint wake_at_ = kNever;
+  Prefetch prefetch_;
+  ScrubPace scrub_pace_;
+  std::optional<WalName> scrubbed_;  // the last one
 };
 
 }  // namespace pgwalship::sim

@@ -78,6 +78,11 @@ Scenario random_scenario(std::uint64_t seed) {
   scenario.push_timeout = seconds(3 + random.below(13));
   scenario.between_pushes = milliseconds(200 + random.below(4000));
   scenario.between_fetches = milliseconds(500 + random.below(5000));
+  if (random.one_in(4)) {
+    scenario.files = Scenario::Files::kSegments;
+    scenario.prefetch = random.below(9);
+    scenario.between_restores = milliseconds(100 + random.below(2000));
+  }
 
   // Each kind of trouble in some of the runs only: together they would hide each other.
   Troubles& troubles = scenario.troubles;
@@ -98,6 +103,7 @@ Scenario random_scenario(std::uint64_t seed) {
   sometimes(troubles.disk_full, 4, 5, 40);
   sometimes(troubles.disk_slow, 3, 5, 30);
   if (scenario.quorum != "NONE") {
+    sometimes(troubles.bit_rot, 3, 2, 20);
     sometimes(troubles.disk_replaced, 4, 10, 40);
   }
   if (random.one_in(2)) {

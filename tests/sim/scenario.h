@@ -25,6 +25,7 @@ struct Troubles {
   Duration disk_full{};
   Duration disk_slow{};
   Duration disk_replaced{};
+  Duration bit_rot{};  // a stored file changes
 };
 
 struct Scenario {
@@ -39,6 +40,11 @@ struct Scenario {
   std::uint32_t shared_names = 0;
   // What they push under these names: the same (archive_mode = always), or each its own.
   enum class SharedContent { kSame, kDifferent } shared_content = SharedContent::kSame;
+  // kSegments: all push the same consecutive segments, and the last node recovers from them.
+  enum class Files { kMixed, kSegments } files = Files::kMixed;
+  std::size_t prefetch = 0;
+  Duration between_restores{};  // of that recovery, on average; zero: there is none
+  Duration scrub_pass = seconds(20);
   std::size_t pushes_at_once = 1;
   // What is pushed is streamed to the other nodes, too, and every third file is not even pushed:
   // its server died before.

@@ -130,6 +130,27 @@ TEST(Scenarios, H16DisksThatFillAndFail) {
   run_seeds(scenario, 15);
 }
 
+TEST(Scenarios, H28BytesRotOnDisks) {
+  Scenario scenario = three_nodes();
+  scenario.troubles.bit_rot = seconds(2);
+  scenario.troubles.daemon_killed = seconds(10);
+  scenario.troubles.machine_crash = seconds(20);
+  scenario.between_fetches = milliseconds(500);
+  run_seeds(scenario, 10);
+}
+
+TEST(Scenarios, H30ARecoveryIsFetchedAheadForWhileEverythingDies) {
+  Scenario scenario = three_nodes();
+  scenario.files = Scenario::Files::kSegments;
+  scenario.prefetch = 4;
+  scenario.between_restores = milliseconds(300);
+  scenario.between_pushes = milliseconds(500);
+  scenario.troubles.disk_replaced = seconds(10);
+  scenario.troubles.daemon_killed = seconds(4);
+  scenario.troubles.bit_rot = seconds(8);
+  run_seeds(scenario, 5);
+}
+
 TEST(Scenarios, G8SlowDisksAndCloggedLinks) {
   Scenario scenario = three_nodes();
   scenario.quorum = "ANY 2 (*)";

@@ -91,7 +91,9 @@ std::deque<ContentRef> World::files_of(NodeId pusher) const {
   for (std::uint32_t i = 0; i < scenario_.files_per_pusher; ++i) {
     // Shared names in the middle, where the troubles are.
     const std::uint32_t first = (scenario_.files_per_pusher - scenario_.shared_names) / 2;
-    if (i >= first && i < first + scenario_.shared_names) {
+    if (scenario_.files == Scenario::Files::kSegments) {
+      files.push_back(content_of(kSegmentsFrom + i, 0, origin));
+    } else if (i >= first && i < first + scenario_.shared_names) {
       files.push_back(content_of(i, different ? origin + 1 : 0, origin));
     } else {
       files.push_back(content_of(1000 * (origin + 1) + i, 0, origin));
@@ -211,6 +213,8 @@ void World::start_daemon(NodeId node) {
       .server = streams() && scenario_.mutation != Mutation::kNoBackFill
                     ? Daemon::Options::Server::kKnown
                     : Daemon::Options::Server::kUnknown,
+      .prefetch = scenario_.prefetch,
+      .scrub_pass = scenario_.scrub_pass,
       .connect = [this, node](NodeId peer) { return connect(node, peer); },
       .say = [this, node](const std::string& line) { say(node_name(node) + ": " + line); },
   };
@@ -276,6 +280,10 @@ void World::crash_everything() {
 void World::reap() {
   std::erase_if(fetchers_, [this](const auto& fetcher) {
     numbers_.found += fetcher->outcome() == Fetcher::Outcome::kFound ? 1 : 0;
+    if (fetcher->outcome() == Fetcher::Outcome::kFound &&
+        fetcher->name() == name_of_file(kSegmentsFrom + restored_)) {
+      ++restored_;
+    }
     numbers_.absent += fetcher->outcome() == Fetcher::Outcome::kAbsent ? 1 : 0;
     return fetcher->outcome() != Fetcher::Outcome::kOpen;
   });

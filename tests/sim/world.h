@@ -80,6 +80,9 @@ class World {
   void slow_disk(NodeId node);
   void replace_disk(NodeId node);
   void fetch_something();
+  // rot.cc
+  void rot_something(NodeId node);
+  void restore_next();
   void heal();
 
   void start_fetch(NodeId node, const WalName& name);
@@ -101,6 +104,7 @@ class World {
   std::vector<std::unique_ptr<Fetcher>> fetchers_;
   TimePoint trouble_ends_{};
   std::uint64_t next_seed_ = 1;
+  std::uint32_t restored_ = 0;  // segments that the recovery of the last node was given
   Numbers numbers_;
 };
 
