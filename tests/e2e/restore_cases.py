@@ -37,9 +37,11 @@ class FullDisk(SmallDisk):
         for _ in range(2):
             outcome, data = cluster.fetch("node2", segment_name(2))
             self.assertEqual((outcome.code, data == whole[2]), (0, True), outcome)
-        damage(cluster, "node3", segment_name(2))
+        # Both at once: node1 may have had its copy replaced meanwhile.
+        bad = damage(cluster, "node3", segment_name(2))
+        (cluster.archive_dir("node1") / f"{segment_name(2)}.gz").write_bytes(bad)
         outcome, data = cluster.fetch("node2", segment_name(2))
-        self.assertEqual((outcome.code, data), (1, None), outcome)
+        self.assertEqual((outcome.code, data is None), (1, True), outcome)
         self.assertIsNone(cluster.archived("node2", segment_name(1)))
         names = [path.name for path in cluster.scratch.iterdir() if "push" not in path.name]
         self.assertEqual(names, [], "no temporary file is left")
