@@ -5,7 +5,7 @@
 //     <archive>/.pgwalship/quarantine/<name>.<label>.gz   conflicts and corrupt copies; never
 //                                                deleted here
 //     <archive>/.pgwalship/system-identifier     the cluster's, decimal
-//     <archive>/.pgwalship/reconciled            once the archive was complete: from which position on
+//     <archive>/.pgwalship/reconciled            once it was complete: from where on
 //     <archive>/.pgwalship/floor                 what is below it has expired
 //     <archive>/.pgwalship/needs                 what this node's own server needs, from there on
 //     <archive>/.pgwalship/daemon.lock           held by the one daemon that serves this archive
