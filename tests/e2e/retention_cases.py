@@ -1,5 +1,7 @@
 """Retention: expire with real base backups, what stops it, and what cleanup may do."""
 
+import shutil
+
 from harness import Case, segment, segment_name, wait_until
 from postgres_cases import PostgresCase
 
@@ -19,7 +21,7 @@ class BaseBackups(PostgresCase):
     def test_h37_the_kept_backup_recovers_after_the_rest_expired(self):
         cluster = self.server()
         set_retention(cluster, backups="1")
-        first = self.base_backup(cluster, "node2")
+        shutil.rmtree(self.base_backup(cluster, "node2"))  # its label stays in the archive
         for _ in range(3):
             cluster.psql("CHECKPOINT")
             self.archive_all(cluster)
@@ -74,7 +76,6 @@ class BaseBackups(PostgresCase):
         wait_until(lambda: cluster.psql("SELECT pg_is_in_recovery()", host=restored) == "f", 60,
                    "recovery reached its target")
         self.assertEqual(cluster.psql("SELECT count(*) FROM proof", host=restored), "500")
-        self.assertTrue(first.exists())
 
 
 class Rules(Case):
