@@ -82,7 +82,8 @@ class ReceiverSession {
   // From now on the looks at the archive wait until let_go().
   void hold_looks() { held_.emplace(); }
   void let_go() {
-    for (const Worker::Job& job : *std::exchange(held_, {})) {
+    const std::vector<Worker::Job> jobs = std::exchange(held_, std::nullopt).value();
+    for (const Worker::Job& job : jobs) {
       job()();
     }
   }
