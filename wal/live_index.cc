@@ -226,10 +226,12 @@ void LiveIndex::apply(std::uint64_t job, Scan& scan) {
     error_ = scan.result->error();
     finish(job, *error_);
   }
-  if (lost_ && scans_ == 0 && scanned_ && !error_) {
+  // Without a watch changes are always missed: the next refresh() scans, and nothing before.
+  if (!scan.watched) {
+    lost_ = true;
+  } else if (lost_ && scans_ == 0 && !error_) {
     std::ignore = post_scan();  // the next refresh() scans when this finds no room
   }
-  lost_ = lost_ || !scan.watched;
 }
 
 void LiveIndex::finish(std::uint64_t job, const Result<void>& outcome) {

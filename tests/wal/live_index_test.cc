@@ -220,6 +220,20 @@ TEST_F(LiveIndexTest, WithoutAWatchEachRefreshScans) {
   EXPECT_TRUE(holds(name));
 }
 
+TEST_F(LiveIndexTest, ScansThatOverlapWithoutAWatchComeToAnEnd) {
+  watched_ = false;
+  start();
+  refresh();
+  refresh();
+  run_one();
+  refresh();
+  for (int jobs = 0; !jobs_.empty(); ++jobs) {
+    ASSERT_LT(jobs, 10);
+    run_one();
+  }
+  EXPECT_EQ(heard_, (Heard{"ok", "ok", "ok"}));
+}
+
 TEST_F(LiveIndexTest, AQueueThatIsFullIsSaidAndMadeGoodLater) {
   jobs_max_ = 0;
   refresh();
