@@ -357,9 +357,8 @@ void PushService::pull(const PullFile& action) {
     feed(FilePulled{transfer, result,
                     fault == FilePull::Fault::kHere ? PullFault::kHere : PullFault::kPeer});
   };
-  // Nobody waits for it: it is stored by the worker that no push waits for.
   pulls_[transfer] =
-      OpenPull{action.peer, FilePull::start({machine_.scans, machine_.links, machine_.store},
+      OpenPull{action.peer, FilePull::start({machine_.quiet, machine_.links, machine_.store},
                                             {action.peer, action.name}, std::move(on_end))};
 }
 

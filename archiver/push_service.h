@@ -29,11 +29,13 @@ class PushService final : public LinkSet::Observer {
     // Told of archive files that could not be sent because their copy here is bad; may be empty.
     std::function<void(const WalName&)> on_bad_copy;
   };
-  // Everything is borrowed. `disk` stores, `scans` reads listings and archive files.
+  // Everything is borrowed. `disk` stores, `scans` reads listings and archive files, `quiet` stores
+  // what is pulled, which nobody waits for.
   struct Machine {
     EventLoop& loop;
     Worker& disk;
     Worker& scans;
+    Worker& quiet;
     LinkSet& links;
     FileSystem& file_system;
     ArchiveStore& store;

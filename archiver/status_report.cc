@@ -109,6 +109,11 @@ Json archive_json(const StatusInputs& in) {
   if (in.disk.free_bytes) {
     archive["free_bytes"] = *in.disk.free_bytes;
   }
+  const Shipper::OwnView& own = in.shipper.own();
+  archive["missing"] = own.missing;
+  archive["fetching"] = own.in_flight;
+  archive["fetched"] = own.files_pulled;
+  archive["fetch_error"] = own.last_error;
   archive["quarantined"] = in_need_of_a_look(in.disk.quarantined);
   archive["error"] = in.disk.error;
   return archive;

@@ -157,7 +157,7 @@ struct Daemon::Parts {
         index(file_system, k, {.directory = c.archive.directory, .seed = seed_from_system()},
               [this](Worker::Job job) { return looks->post(std::move(job)); }),
         pushes(push_options(c, nodes, [this](const WalName& name) { fetches.heal(name); }),
-               {*loop, *disk, *scans, links, file_system, store, index, l}),
+               {*loop, *disk, *scans, *quiet, links, file_system, store, index, l}),
         fetches({nodes, c.quorum, c.cluster.on_quorum_loss,
                  static_cast<std::size_t>(c.restore.prefetch)},
                 {*loop, *disk, *scans, *quiet, links, store, l}),

@@ -263,7 +263,12 @@ std::string archive(const Json& report) {
     text += ", " + size_text(*free) + " free";
   }
   if (is_false(archive, "complete")) {
-    text += "; no peer has made it complete yet, so it does not count for them";
+    text += "; it was never complete yet, so it does not count for the peers";
+  }
+  if (const auto missing = number_of(archive, "missing"); missing.value_or(0) > 0) {
+    const std::string error = text_of(archive, "fetch_error");
+    text += "; " + text_of(archive, "missing") + " files are missing here, " +
+            (error.empty() ? "being fetched" : "and cannot be fetched: " + error);
   }
   text += "\n";
   if (const Json& ranges = list_of(archive, "ranges"); !ranges.empty()) {

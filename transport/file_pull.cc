@@ -35,7 +35,7 @@ void FilePull::ask() {
   request_ = machine_.links.request(
       wish_.peer,
       [&](std::uint64_t id) -> Message {
-        return Get{id, wish_.name};
+        return Get{id, wish_.name, wish_.urgency};
       },
       [self = shared_from_this()](const Message& message) { self->on_message(message); });
 }

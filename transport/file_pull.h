@@ -27,6 +27,7 @@ class FilePull : public std::enable_shared_from_this<FilePull> {
     NodeId peer;
     WalName name;
     ArchiveStore::Reserve reserve = ArchiveStore::Reserve::kKeep;
+    Urgency urgency = Urgency::kAhead;  // nobody waits
   };
   // kHere: the disk or the archive here failed, so another peer's file would fail as well.
   enum class Fault { kNone, kPeer, kHere };

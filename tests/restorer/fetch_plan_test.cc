@@ -48,9 +48,10 @@ struct Setting {
     } else if (line.directive == "on-quorum-loss") {
       on_quorum_loss = line.left == "local" ? OnQuorumLoss::kLocal : OnQuorumLoss::kWait;
     } else if (line.directive == "local") {
-      local =
-          line.left == "corrupt" ? FetchPlan::LocalCopy::kCorrupt : FetchPlan::LocalCopy::kAbsent;
-      self_evidence = line.left == "absent";
+      local = line.left == "corrupt"   ? FetchPlan::LocalCopy::kCorrupt
+              : line.left == "expired" ? FetchPlan::LocalCopy::kExpired
+                                       : FetchPlan::LocalCopy::kAbsent;
+      self_evidence = line.left == "absent" || line.left == "expired";
     } else if (line.directive == "wait") {
       wait = milliseconds(std::stoi(line.left));
     } else {
@@ -112,6 +113,7 @@ class Drive {
         {"down", PeerVanished{peer}},
         {"lacks", StatAnswered{peer, Presence::kAbsent}},
         {"attests", StatAnswered{peer, Presence::kAbsent, true}},
+        {"expired", StatAnswered{peer, Presence::kExpired, true}},
         {"has", StatAnswered{peer, Presence::kPresent}},
         {"bad", StatAnswered{peer, Presence::kCorrupt}},
         {"unable", StatAnswered{peer, Error{Errc::kIo, "read: Input/output error", ""}}},
@@ -155,6 +157,16 @@ FetchEnded end_of(const Setting& setting, const std::string& events) {
   drive.play(events);
   EXPECT_TRUE(drive.end().has_value()) << events;
   return drive.end().value_or(FetchEnded{});
+}
+
+TEST(FetchPlan, SaysThatWhatIsAbsentMayHaveExpired) {
+  const FetchEnded end = end_of(three_nodes(), "b up, c up, b expired, c lacks");
+  EXPECT_EQ(end.verdict, FetchVerdict::kAbsent);
+  EXPECT_NE(end.message.find("may have expired"), std::string::npos) << end.message;
+  const FetchEnded unknown = end_of(three_nodes(), "b up, tick, b expired");
+  EXPECT_EQ(unknown.verdict, FetchVerdict::kUnknown);
+  EXPECT_NE(unknown.message.find("b does not have it (any more)"), std::string::npos)
+      << unknown.message;
 }
 
 TEST(FetchPlan, H25H28DecidesAsTheTableSays) {

@@ -378,6 +378,26 @@ TEST_F(ArchiveStoreTest, H42RemembersThatItWasReconciled) {
   expect_nothing_staged();
 }
 
+TEST_F(ArchiveStoreTest, AbsenceIsEvidenceFromWhereItWasCompleteAndKeepsAll) {
+  EXPECT_EQ(store_.evidence_from().value(), 0U);
+  ASSERT_TRUE(store_.mark_reconciled(0xA'00000003).ok());
+  ASSERT_TRUE(store_.mark_reconciled(0xA'00000001).ok());
+  EXPECT_EQ(store_.evidence_from().value(), 0xA'00000003U) << "the first stays";
+  ASSERT_TRUE(store_.raise_floor(0xA'00000002).ok());
+  EXPECT_EQ(store_.evidence_from().value(), 0xA'00000003U);
+  ASSERT_TRUE(store_.raise_floor(0xB'00000000).ok());
+  EXPECT_EQ(store_.evidence_from().value(), 0xB'00000000U);
+}
+
+TEST_F(ArchiveStoreTest, H5KnowsWhichConflictsItKeeps) {
+  ASSERT_TRUE(put(store_, name_, file_).ok());
+  const Bytes other = build_segment({.seed = 2});
+  EXPECT_FALSE(store_.keeps_conflict(name_, sha256(other)));
+  expect_error(put(store_, name_, build_archive_file(name_, other)), Errc::kConflict);
+  EXPECT_TRUE(store_.keeps_conflict(name_, sha256(other)));
+  EXPECT_FALSE(store_.keeps_conflict(name_, sha256(raw_)));
+}
+
 TEST_F(ArchiveStoreTest, ConfirmsExactlyTheContentThatIsThere) {
   EXPECT_EQ(store_.confirm(name_, sha256(raw_)).error().code, Errc::kNotFound);
   ASSERT_TRUE(put(store_, name_, file_).ok());

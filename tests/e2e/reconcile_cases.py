@@ -1,0 +1,62 @@
+"""reconcile: both ends of whatever link there is become equal; conflicts are kept and told."""
+
+import os
+import shutil
+
+from harness import Case, segment, segment_name, sha256, wait_until
+
+
+def plant(source, name, directory):
+    """Puts the only node's file of one cluster into the archive of another, by hand."""
+    path = source.archive_dir("node1") / f"{name}.gz"
+    owner = path.stat()
+    os.chown(shutil.copy(path, directory), owner.st_uid, owner.st_gid)
+
+
+class Reconcile(Case):
+    def test_a_node_that_nobody_can_connect_to_pulls_what_it_lacks(self):
+        cluster = self.cluster()
+        port = cluster.port("node3")
+        for node in ("node1", "node2"):
+            path = cluster.dir / node / "pgwalship.conf"
+            path.write_text(path.read_text().replace(f"port={port}", "port=1"))
+            cluster.stop_daemon(node)
+            cluster.start_daemon(node)
+        cluster.stop_daemon("node3")
+        pushed = {}
+        for number in range(1, 6):
+            name, data = segment_name(number), segment(number)
+            self.assert_push(cluster.push("node1", name, data), 0)
+            pushed[name] = sha256(data)
+        self.assertEqual(cluster.archive("node3"), {})
+        cluster.start_daemon("node3")
+        wait_until(lambda: cluster.archive("node3") == pushed, 15, "node3 holds everything")
+        wait_until(lambda: cluster.status("node3")["archive"]["missing"] == 0, 5,
+                   "node3 knows that nothing is missing")
+        self.assertEqual(cluster.status("node3")["archive"]["fetched"], 5)
+        self.assertEqual(cluster.peer_status("node1", "node3")["state"], "down")
+        self.assertEqual(cluster.temporary_files("node3"), [])
+
+    def test_h5_a_conflict_that_nobody_pushed_is_found_and_kept(self):
+        name, ours, theirs = segment_name(7), segment(7, seed=1), segment(7, seed=2)
+        other = self.cluster(nodes=1)
+        self.assert_push(other.push("node1", name, theirs), 0)
+        cluster = self.cluster(nodes=2, quorum="NONE")
+        cluster.stop_daemon("node1")
+        cluster.stop_daemon("node2")
+        # By other hands: neither node was asked.
+        plant(other, name, cluster.archive_dir("node2"))
+        third = self.cluster(nodes=1)
+        self.assert_push(third.push("node1", name, ours), 0)
+        plant(third, name, cluster.archive_dir("node1"))
+        cluster.start_daemon("node1")
+        conflicts = wait_until(lambda: cluster.status("node1")["conflicts"], 15,
+                               "node1 knows of the conflict")
+        self.assertEqual([(c["name"], c["where"]) for c in conflicts], [(name, "node2")])
+        for content in (ours, theirs):
+            self.assertIn(sha256(content), conflicts[0]["text"])
+        self.assertEqual(cluster.archived("node1", name), ours, "it is never overwritten")
+        self.assertEqual(cluster.archived("node2", name), theirs, "nor spread")
+        kept = cluster.archive_dir("node1") / ".pgwalship" / "quarantine"
+        self.assertEqual([path.name for path in kept.glob("*.gz")],
+                         [f"{name}.conflict-{sha256(theirs)[:12]}.gz"])
