@@ -39,7 +39,7 @@ struct Config {
     std::uint64_t pg_wal_minimum_free_bytes = 0;  // counts with OnQuorumLoss::kLocal
     std::chrono::milliseconds pg_wal_warning{std::chrono::hours(24)};
     std::chrono::milliseconds pg_wal_critical{std::chrono::hours(2)};
-    bool acknowledge_from_pg_wal = false;         // needs data_directory
+    bool acknowledge_from_pg_wal = false;  // needs data_directory
   };
   struct Ssh {
     std::string user;  // the current one by default

@@ -171,11 +171,10 @@ struct ExpireReport {
   std::string line;
 };
 
-using Message =
-    std::variant<Hello, Failure, Put, Data, PutEnd, Done, Stat, StatResult, Get, GetBegin, GetEnd,
-                 Reconciled, Ping, Pong, Fetch, FetchResult, StatusQuery, StatusReport,
-                 CompareRanges, CompareResult, Offer, OfferDeclined, Restored, ExpireQuery,
-                 ExpireReport>;
+using Message = std::variant<Hello, Failure, Put, Data, PutEnd, Done, Stat, StatResult, Get,
+                             GetBegin, GetEnd, Reconciled, Ping, Pong, Fetch, FetchResult,
+                             StatusQuery, StatusReport, CompareRanges, CompareResult, Offer,
+                             OfferDeclined, Restored, ExpireQuery, ExpireReport>;
 
 // Appends the message as one frame. REQUIRES: Data at most kDataBytesMax bytes, StatusReport
 // within kFramePayloadMax, CompareRanges and CompareResult within wal/archive_compare.h's limits.

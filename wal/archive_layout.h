@@ -10,7 +10,8 @@
 //     <archive>/.pgwalship/needs                 what this node's own server needs, from there on
 //     <archive>/.pgwalship/daemon.lock           held by the one daemon that serves this archive
 //     <archive>/.pgwalship/scrub                 where the scrub is; derived
-//     <archive>/.pgwalship/index                 what is in the archive, derived (wal/index_cache.h)
+//     <archive>/.pgwalship/index                 what is in the archive, derived
+//     (wal/index_cache.h)
 #pragma once
 
 #include "wal/segment_name.h"
