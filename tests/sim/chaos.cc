@@ -43,6 +43,7 @@ void World::begin_troubles() {
   repeat(troubles.disk_slow, [this] { slow_disk(any_node()); });
   repeat(troubles.disk_replaced, [this] { replace_disk(any_node()); });
   repeat(troubles.bit_rot, [this] { rot_something(any_node()); });
+  repeat(troubles.retention, [this] { raise_floor(any_node()); });
   repeat(scenario_.between_fetches, [this] { fetch_something(); });
   repeat(scenario_.between_restores, [this] { restore_next(); });
 }
@@ -156,6 +157,34 @@ void World::replace_disk(NodeId node) {
   });
 }
 
+// Up to a file that was acknowledged; of what is below, what was not acknowledged stays.
+void World::raise_floor(NodeId node) {
+  Machine& machine = *machines_[node];
+  std::vector<WalName> names;
+  for (const std::string& text : checker_->acknowledged_names()) {
+    WalName name = WalName::parse(text).value();
+    if (name.kind() != WalKind::kHistory && !checker_->is_contested(name)) {
+      names.push_back(std::move(name));
+    }
+  }
+  if (!machine.up || names.empty()) {
+    return;
+  }
+  const SegmentPosition floor = names[schedule_.random().below(names.size())].position();
+  std::erase_if(names, [&](const WalName& name) { return !name.is_below(floor); });
+  say(node_name(node) + ": the floor rises to " + position_text(floor));
+  checker_->floor_raised(node, floor);
+  machine.retentions.push_back(std::make_unique<Process>(schedule_));
+  Process& process = *machine.retentions.back();
+  process.spawn([this, &process, &machine, floor, names, seed = next_seed_++] {
+    ProcessDisk disk(process, machine.disk);
+    ArchiveStore store(disk, {.directory = kArchiveDirectory, .seed = seed});
+    if (store.prepare().ok() && store.raise_floor(floor).ok()) {
+      std::ignore = store.remove_expired(names);
+    }
+  });
+}
+
 void World::fetch_something() {
   const NodeId node = any_node();
   if (!machines_[node]->up) {
@@ -177,6 +206,7 @@ void World::heal() {
     machine.disk.slowness = 1;
     machine.disk.memory->clear_faults();
     machine.disk.memory->set_free_bytes(std::uint64_t{1} << 40);
+    // Somebody takes the bad copies away.
     if (!machine.up) {
       start_machine(node);
     } else if (!machine.daemon) {

@@ -21,7 +21,10 @@ std::string short_hex(const Sha256& hash) {
 }  // namespace
 
 Checker::Checker(Options options, std::vector<NodeDisk*> disks)
-    : options_(std::move(options)), disks_(std::move(disks)), visible_(disks_.size()) {}
+    : options_(std::move(options)),
+      disks_(std::move(disks)),
+      visible_(disks_.size()),
+      floors_(disks_.size()) {}
 
 void Checker::fail(const std::string& what) {
   if (!violation_) {
@@ -42,9 +45,12 @@ void Checker::acknowledged(NodeId pusher, const Content& content) {
   std::set<NodeId> counted;
   for (NodeId node = 0; node < disks_.size(); ++node) {
     if (durable(node, name, hash)) {
-      holders.insert(node);
+      if (!content.name.is_below(floors_[node])) {
+        holders.insert(node);
+      }
       counted.insert(node);
-    } else if (on_lost_disks_[name].contains({node, hash})) {
+    } else if (on_lost_disks_[name].contains({node, hash}) ||
+               content.name.is_below(floors_[node])) {
       counted.insert(node);
     }
   }
@@ -89,18 +95,52 @@ void Checker::fetched(NodeId node, const WalName& name, ByteView raw) {
   }
 }
 
-void Checker::told_absent(NodeId node, const WalName& name, Known known) {
-  if (known == Known::kAcknowledgedBefore) {
+Checker::Known Checker::known(const WalName& name) const {
+  Known known{is_acknowledged(name), {}};
+  for (NodeId node = 0; node < disks_.size(); ++node) {
+    if (visible_[node].contains(name.text())) {
+      known.holders.insert(node);
+    }
+  }
+  return known;
+}
+
+// What has expired everywhere is absent, and so may be called what came to a node or left one in
+// the meantime. What a node holds all the while, silent or not, is not.
+void Checker::told_absent(NodeId node, const WalName& name, const Known& before) {
+  if (!before.acknowledged) {
+    return;
+  }
+  const bool held = std::any_of(before.holders.begin(), before.holders.end(), [&](NodeId holder) {
+    return visible_[holder].contains(name.text());
+  });
+  if (held || !expired_somewhere(name)) {
     fail("G5: " + node_name(node) + " called " + name.text() +
          " absent; it was acknowledged before");
   }
 }
 
 void Checker::recycled(NodeId node, const Content& content) {
-  if (seen(node, content.name.text()) != content.facts.sha256) {
+  if (seen(node, content.name.text()) != content.facts.sha256 &&
+      !content.name.is_below(floors_[node])) {
     fail("H41: " + content.name.text() + " was streamed to " + node_name(node) +
          " and recycled, and its archive has not got it");
   }
+}
+
+// What may go ------------------------------------------------------------------------------------
+
+void Checker::floor_raised(NodeId node, SegmentPosition floor) {
+  floors_[node] = std::max(floors_[node], floor);
+  for (auto& [name, acknowledgement] : acknowledged_) {
+    if (WalName::parse(name).value().is_below(floor)) {
+      acknowledgement.holders.erase(node);
+    }
+  }
+}
+
+bool Checker::expired_somewhere(const WalName& name) const {
+  return name.is_below(*std::max_element(floors_.begin(), floors_.end()));
 }
 
 // What disks show --------------------------------------------------------------------------------
@@ -157,7 +197,7 @@ void Checker::name_changed(NodeId node, const std::string& path) {
   }
   const bool was_there = visible_[node].contains(name->text());
   audit(node, name->text());
-  if (was_there && !visible_[node].contains(name->text())) {
+  if (was_there && !visible_[node].contains(name->text()) && !name->is_below(floors_[node])) {
     fail("G2: " + name->text() + " was removed from " + node_name(node));
   }
 }
@@ -186,6 +226,9 @@ void Checker::machine_crashed(NodeId node) {
 std::size_t Checker::copies_besides(NodeId node) const {
   std::size_t fewest = disks_.size() - 1;
   for (const auto& [name, acknowledgement] : acknowledged_) {
+    if (expired_somewhere(WalName::parse(name).value())) {
+      continue;
+    }
     std::size_t copies = 0;
     for (NodeId other = 0; other < disks_.size(); ++other) {
       copies += other != node && durable(other, name, acknowledgement.hash) ? 1 : 0;
@@ -203,6 +246,7 @@ void Checker::disk_lost(NodeId node) {
   }
   visible_[node].clear();
   std::erase_if(rotten_, [node](const auto& entry) { return entry.first.first == node; });
+  floors_[node] = 0;
   for (auto& [name, acknowledgement] : acknowledged_) {
     acknowledgement.holders.erase(node);
   }
@@ -252,6 +296,9 @@ std::optional<std::string> Checker::unequal() const {
   for (const std::string& name : names) {
     const std::set<Sha256>& contents = offered_.at(name);
     for (NodeId node = 0; node < disks_.size(); ++node) {
+      if (!is_wanted(node, WalName::parse(name).value())) {
+        continue;
+      }
       if (contents.size() == 1 && !durable(node, name, *contents.begin())) {
         return name + " is not durable on " + node_name(node);
       }
@@ -261,6 +308,17 @@ std::optional<std::string> Checker::unequal() const {
     }
   }
   return std::nullopt;
+}
+
+// Above the floors of this node and of one that holds it.
+bool Checker::is_wanted(NodeId node, const WalName& name) const {
+  for (NodeId holder = 0; holder < disks_.size(); ++holder) {
+    if (visible_[holder].contains(name.text()) &&
+        !name.is_below(std::max(floors_[node], floors_[holder]))) {
+      return true;
+    }
+  }
+  return false;
 }
 
 std::set<std::string> Checker::acknowledged_names() const {

@@ -36,9 +36,18 @@ class Checker {
   bool is_acknowledged(const WalName& name) const { return acknowledged_.contains(name.text()); }
   bool is_contested(const WalName& name) const;
   void fetched(NodeId node, const WalName& name, ByteView raw);  // G4
-  // `acknowledged_before`: when the fetch began.
-  enum class Known { kAcknowledgedBefore, kNotAcknowledgedBefore };
-  void told_absent(NodeId node, const WalName& name, Known known);  // G5
+  // What was known when a fetch began.
+  struct Known {
+    bool acknowledged = false;
+    std::set<NodeId> holders;
+  };
+  Known known(const WalName& name) const;
+  void told_absent(NodeId node, const WalName& name, const Known& before);  // G5
+
+  // What may go --------------------------------------------------------------------------------
+  // Before the first file goes.
+  void floor_raised(NodeId node, SegmentPosition floor);
+  bool expired_somewhere(const WalName& name) const;
 
   // A server has overwritten what was streamed to it; the daemon there had the time to archive it.
   void recycled(NodeId node, const Content& content);  // H41
@@ -67,6 +76,7 @@ class Checker {
   bool durable(NodeId node, const std::string& name, const Sha256& hash) const;
   bool is_rotten(NodeId node, const std::string& name) const;
   void audit(NodeId node, const std::string& name);
+  bool is_wanted(NodeId node, const WalName& name) const;
   bool quorums_intersect() const;
   bool quorum_holds(NodeId pusher, const std::set<NodeId>& holders) const;
 
@@ -80,6 +90,7 @@ class Checker {
   std::map<std::pair<NodeId, std::string>, std::set<Sha256>> rotten_;
   // Durable on a disk when it was taken away: an acknowledgement may still be under way.
   std::map<std::string, std::set<std::pair<NodeId, Sha256>>> on_lost_disks_;
+  std::vector<SegmentPosition> floors_;  // by node
 };
 
 }  // namespace pgwalship::sim

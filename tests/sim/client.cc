@@ -132,8 +132,7 @@ Fetcher::Fetcher(Schedule& schedule, Checker& checker, NodeDisk& disk, NodeId no
       node_(node),
       name_(std::move(name)),
       daemon_(std::move(daemon)),
-      known_(checker.is_acknowledged(name_) ? Checker::Known::kAcknowledgedBefore
-                                            : Checker::Known::kNotAcknowledgedBefore) {
+      known_(checker.known(name_)) {
   process_.spawn([this] { run(); });
 }
 

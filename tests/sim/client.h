@@ -86,7 +86,7 @@ class Fetcher {
   const NodeId node_;
   const WalName name_;
   const FindDaemon daemon_;
-  const Checker::Known known_;
+  const Checker::Known known_;  // when it began
   // Outlives this in the daemon's handler.
   struct Answer {
     std::optional<FetchEnded> ended;

@@ -56,6 +56,11 @@ WalName name_of_file(std::uint32_t number) {
   if (is_segment(number)) {
     return WalName::segment_at(1, kFirstLsn + std::uint64_t{number} * kSegmentBytes, kSegmentBytes);
   }
+  if (number % 3 == 1) {
+    const std::uint64_t lsn = kFirstLsn + std::uint64_t{number} * kSegmentBytes;
+    const std::string segment = WalName::segment_at(1, lsn, kSegmentBytes).text();
+    return WalName::parse(segment + ".00000028.backup").value();
+  }
   static constexpr std::string_view kDigits = "0123456789ABCDEF";
   std::string text;
   for (int shift = 28; shift >= 0; shift -= 4) {

@@ -19,7 +19,8 @@ struct Content {
 };
 using ContentRef = std::shared_ptr<const Content>;
 
-// Mostly small files; every sixteenth is a whole segment of 1 MiB, every ninth a file that takes
+// Mostly small files (history files, which are always kept, and backup labels, which expire as
+// segments do); every sixteenth is a whole segment of 1 MiB, every ninth a file that takes
 // several Data. `variant` chooses between contents of the same name, `origin` who pushes it.
 // Numbers from kSegmentsFrom to kSegmentsTo are consecutive segments.
 inline constexpr std::uint32_t kSegmentsFrom = 500'000;

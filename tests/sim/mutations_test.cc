@@ -54,6 +54,23 @@ Scenario scenario_for(Mutation mutation, std::uint64_t seed) {
       scenario.streams = Scenario::Streams::kToOthers;
       scenario.troubles = {.daemon_killed = seconds(20)};
       break;
+    case Mutation::kPullsUnverified:
+      // Nobody can connect to the third node: it lives by what it pulls.
+      scenario.unreachable = {{0, 2}, {1, 2}};
+      scenario.troubles = {.partition = seconds(5), .bit_rot = seconds(1)};
+      break;
+    case Mutation::kExpiredIsEvidence:
+      scenario.files_per_pusher = 30;
+      scenario.troubles = {.machine_crash = seconds(4), .retention = seconds(3)};
+      scenario.between_fetches = milliseconds(200);
+      break;
+    case Mutation::kConflictsSpread:
+      scenario.pushers = 2;
+      scenario.quorum = "NONE";
+      scenario.shared_names = 8;
+      scenario.shared_content = Scenario::SharedContent::kDifferent;
+      scenario.troubles.partition = seconds(4);
+      break;
     case Mutation::kLocalStoredEarly:
     case Mutation::kFileAnsweredEarly:
     case Mutation::kSyncDoesNothing:
@@ -97,24 +114,23 @@ TEST_P(DeliberateMistake, IsAllThatWasFound) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Sim, DeliberateMistake,
-                         testing::Values(Case{Mutation::kSyncDoesNothing, {"G1", "G3"}},
-                                         Case{Mutation::kDirectorySyncDoesNothing, {"G1"}},
-                                         Case{Mutation::kLinkOverwrites, {"G2", "G1"}},
-                                         Case{Mutation::kLocalStoredEarly, {"G1"}},
-                                         Case{Mutation::kFileAnsweredEarly, {"G1"}},
-                                         Case{Mutation::kQuorumOffByOne, {"G1"}},
-                                         Case{Mutation::kSilenceIsEvidence, {"G5"}},
-                                         Case{Mutation::kNewNodesAreEvidence, {"G5"}},
-                                         Case{Mutation::kLocalOnlyFetch, {"G5"}},
-                                         Case{Mutation::kNoCatchUp, {"L1"}},
-                                         Case{Mutation::kNoBackFill, {"H41"}},
-                                         Case{Mutation::kRepliesGetLost, {"G8"}}),
-                         [](const auto& test_case) {
-                           std::string word(to_word(test_case.param.mutation));
-                           std::erase(word, '-');
-                           return word;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Sim, DeliberateMistake,
+    testing::Values(
+        Case{Mutation::kSyncDoesNothing, {"G1", "G3"}},
+        Case{Mutation::kDirectorySyncDoesNothing, {"G1"}},
+        Case{Mutation::kLinkOverwrites, {"G2", "G1"}}, Case{Mutation::kLocalStoredEarly, {"G1"}},
+        Case{Mutation::kFileAnsweredEarly, {"G1"}}, Case{Mutation::kQuorumOffByOne, {"G1"}},
+        Case{Mutation::kSilenceIsEvidence, {"G5"}}, Case{Mutation::kNewNodesAreEvidence, {"G5"}},
+        Case{Mutation::kLocalOnlyFetch, {"G5"}}, Case{Mutation::kNoCatchUp, {"L1"}},
+        Case{Mutation::kNoBackFill, {"H41"}}, Case{Mutation::kRepliesGetLost, {"G8"}},
+        Case{Mutation::kPullsUnverified, {"G3"}}, Case{Mutation::kConflictsSpread, {"G2", "G1"}},
+        Case{Mutation::kExpiredIsEvidence, {"G5"}}),
+    [](const auto& test_case) {
+      std::string word(to_word(test_case.param.mutation));
+      std::erase(word, '-');
+      return word;
+    });
 
 }  // namespace
 }  // namespace pgwalship::sim

@@ -109,6 +109,12 @@ Scenario random_scenario(std::uint64_t seed) {
   if (random.one_in(2)) {
     scenario.streams = Scenario::Streams::kToOthers;
   }
+  sometimes(troubles.retention, 3, 5, 30);
+  if (scenario.nodes >= 3 && scenario.quorum == "ANY 1 (*)" && random.one_in(3)) {
+    const std::size_t from = random.below(scenario.nodes);
+    scenario.unreachable.emplace(from,
+                                 (from + 1 + random.below(scenario.nodes - 1)) % scenario.nodes);
+  }
   return scenario;
 }
 
@@ -119,7 +125,8 @@ std::string to_text(const Scenario& scenario) {
          std::to_string(scenario.shared_names) + " names shared, " +
          (scenario.shared_content == Scenario::SharedContent::kSame ? "same content"
                                                                     : "different contents") +
-         (scenario.streams == Scenario::Streams::kNone ? ")" : "), streamed") + ", mutation " +
+         (scenario.streams == Scenario::Streams::kNone ? "), " : "), streamed, ") +
+         std::to_string(scenario.unreachable.size()) + " links impossible, mutation " +
          std::string(to_word(scenario.mutation));
 }
 

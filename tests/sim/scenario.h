@@ -7,7 +7,9 @@
 #include "tests/sim/schedule.h"
 
 #include <cstdint>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pgwalship::sim {
@@ -25,7 +27,8 @@ struct Troubles {
   Duration disk_full{};
   Duration disk_slow{};
   Duration disk_replaced{};
-  Duration bit_rot{};  // a stored file changes
+  Duration bit_rot{};    // a stored file changes
+  Duration retention{};  // a node's floor rises, and what it holds below goes
 };
 
 struct Scenario {
@@ -33,6 +36,8 @@ struct Scenario {
   std::size_t nodes = 3;
   std::vector<std::string> sites;  // of each node; empty: none
   std::string quorum = "ANY 1 (*)";
+  // The first can never connect to the second.
+  std::set<std::pair<std::size_t, std::size_t>> unreachable;
   // Nodes that push, from the first; all push the same names when `shared_names` is not 0.
   std::size_t pushers = 1;
   std::uint32_t files_per_pusher = 12;

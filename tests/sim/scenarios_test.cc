@@ -122,6 +122,35 @@ TEST(Scenarios, H42AReplacedNodeStartsEmpty) {
   run_seeds(scenario, 15);
 }
 
+TEST(Scenarios, G7WhoeverCanConnectMakesBothEndsEqual) {
+  Scenario scenario = three_nodes();
+  scenario.unreachable = {{0, 1}, {1, 2}, {2, 0}};  // of each pair one
+  scenario.pushers = 3;
+  scenario.troubles.session_breaks = seconds(5);
+  scenario.troubles.machine_crash = seconds(12);
+  EXPECT_GT(run_seeds(scenario, 8).acknowledged, 250U);
+}
+
+TEST(Scenarios, G7ANodeThatNobodyCanConnectToPullsWhatItLacks) {
+  Scenario scenario = three_nodes();
+  scenario.unreachable = {{0, 2}, {1, 2}};
+  scenario.pushers = 2;
+  scenario.troubles.daemon_killed = seconds(6);
+  scenario.troubles.disk_replaced = seconds(20);
+  scenario.troubles.bit_rot = seconds(8);
+  EXPECT_GT(run_seeds(scenario, 8).acknowledged, 150U);
+}
+
+TEST(Scenarios, FloorsRiseOnEachNodeByItself) {
+  Scenario scenario = three_nodes();
+  scenario.files_per_pusher = 24;
+  scenario.troubles.retention = seconds(4);
+  scenario.troubles.machine_crash = seconds(10);
+  scenario.troubles.disk_replaced = seconds(20);
+  scenario.between_fetches = milliseconds(500);
+  EXPECT_GT(run_seeds(scenario, 10).acknowledged, 200U);
+}
+
 TEST(Scenarios, H16DisksThatFillAndFail) {
   Scenario scenario = three_nodes();
   scenario.troubles.disk_full = seconds(8);

@@ -69,6 +69,7 @@ World::~World() {
   for (const auto& machine : machines_) {
     machine->daemon.reset();
     machine->receivers.clear();
+    machine->retentions.clear();
   }
 }
 
@@ -224,7 +225,8 @@ void World::start_daemon(NodeId node) {
 
 EndpointRef World::connect(NodeId from, NodeId to) {
   Machine& target = *machines_[to];
-  if (!target.up || network_.is_cut(from, to) || network_.is_cut(to, from)) {
+  if (!can_connect(from, to) || !target.up || network_.is_cut(from, to) ||
+      network_.is_cut(to, from)) {
     return nullptr;
   }
   const auto [near, far] = network_.connect(from, to);
@@ -266,6 +268,7 @@ void World::crash(NodeId node) {
   machine.up = false;
   drop_daemon(node);
   machine.receivers.clear();
+  machine.retentions.clear();
   std::erase_if(fetchers_, [&](const auto& fetcher) { return fetcher->node() == node; });
   machine.disk.memory->crash(schedule_.random());
   checker_->machine_crashed(node);
@@ -323,7 +326,8 @@ std::optional<std::string> World::not_yet_well() const {
     }
     for (NodeId peer = 0; peer < machines_.size(); ++peer) {
       const Shipper::PeerView& view = daemon->shipper().peer(peer);
-      if (peer != node && (view.state != PeerState::kCurrent || !view.reconciled)) {
+      if (peer != node && can_connect(node, peer) &&
+          (view.state != PeerState::kCurrent || !view.reconciled)) {
         return node_name(node) + " says of " + node_name(peer) + ": " +
                std::string(to_word(view.state)) + (view.reconciled ? "" : ", does not count") +
                (view.last_error.empty() ? "" : " (" + view.last_error + ")");
@@ -369,7 +373,10 @@ void World::ask_last_questions() {
   wait_for_fetches();
   const std::size_t found = numbers_.found;
   const std::size_t absent = numbers_.absent;
-  const std::set<std::string> names = checker_->acknowledged_names();
+  std::set<std::string> names = checker_->acknowledged_names();
+  std::erase_if(names, [&](const std::string& name) {
+    return checker_->expired_somewhere(WalName::parse(name).value());
+  });
   for (NodeId node = 0; node < machines_.size(); ++node) {
     for (const std::string& name : names) {
       start_fetch(node, WalName::parse(name).value());

@@ -48,6 +48,7 @@ class World {
     std::unique_ptr<Pusher> pusher;
     std::unique_ptr<PgWal> pg_wal;
     TimePoint steady_since = kNever;
+    std::vector<std::unique_ptr<Process>> retentions;  // `pgwalship expire`
     bool up = false;
     bool daemon_wanted = false;  // its restart is on the way when there is none
   };
@@ -79,6 +80,7 @@ class World {
   void fill_disk(NodeId node);
   void slow_disk(NodeId node);
   void replace_disk(NodeId node);
+  void raise_floor(NodeId node);
   void fetch_something();
   // rot.cc
   void rot_something(NodeId node);
@@ -91,6 +93,9 @@ class World {
   void ask_last_questions();
   void say(const std::string& line);
   NodeId any_node() { return schedule_.random().below(machines_.size()); }
+  bool can_connect(NodeId from, NodeId to) const {
+    return !scenario_.unreachable.contains({from, to});
+  }
   bool in_trouble() const { return schedule_.now() < trouble_ends_; }
 
   const Scenario scenario_;
