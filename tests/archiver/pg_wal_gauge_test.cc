@@ -1,6 +1,7 @@
 #include "archiver/pg_wal_gauge.h"
 
 #include "tests/support/memory_file_system.h"
+#include "wal/segment_name.h"
 
 #include <gtest/gtest.h>
 

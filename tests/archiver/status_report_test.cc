@@ -103,7 +103,7 @@ TEST_F(StatusReportTest, AServerThatIsAwayHasTheRoleTheDiskTells) {
   EXPECT_EQ(report()["postgresql"]["error"], "no such file");
 }
 
-TEST_F(PostgresqlStatusTest, H5ConflictsAreWhatIsInQuarantineWhoeverPutItThere) {
+TEST_F(StatusReportTest, H5ConflictsAreWhatIsInQuarantineWhoeverPutItThere) {
   disk_.quarantined = {"00000002.history.conflict-0123456789ab.gz",
                        "00000002.history.resolved-00.gz",
                        "00000003.history.conflict-00.gz",

@@ -392,10 +392,11 @@ TEST_F(ArchiveStoreTest, AbsenceIsEvidenceFromWhereItWasCompleteAndKeepsAll) {
 TEST_F(ArchiveStoreTest, H5KnowsWhichConflictsItKeeps) {
   ASSERT_TRUE(put(store_, name_, file_).ok());
   const Bytes other = build_segment({.seed = 2});
-  EXPECT_FALSE(store_.keeps_conflict(name_, sha256(other)));
+  using Kind = ArchiveStore::Quarantined::Kind;
+  EXPECT_EQ(store_.quarantined_as(name_, sha256(other)), std::nullopt);
   expect_error(put(store_, name_, build_archive_file(name_, other)), Errc::kConflict);
-  EXPECT_TRUE(store_.keeps_conflict(name_, sha256(other)));
-  EXPECT_FALSE(store_.keeps_conflict(name_, sha256(raw_)));
+  EXPECT_EQ(store_.quarantined_as(name_, sha256(other)), Kind::kConflict);
+  EXPECT_EQ(store_.quarantined_as(name_, sha256(raw_)), std::nullopt);
 }
 
 TEST_F(ArchiveStoreTest, ConfirmsExactlyTheContentThatIsThere) {
