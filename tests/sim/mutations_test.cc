@@ -55,9 +55,11 @@ Scenario scenario_for(Mutation mutation, std::uint64_t seed) {
       scenario.troubles = {.daemon_killed = seconds(20)};
       break;
     case Mutation::kPullsUnverified:
-      // Nobody can connect to the third node: it lives by what it pulls.
-      scenario.unreachable = {{0, 2}, {1, 2}};
-      scenario.troubles = {.partition = seconds(5), .bit_rot = seconds(1)};
+      // Nobody can connect to the third node: it lives by what it pulls. The others are enough to
+      // repair what rots on one of them.
+      scenario.nodes = 4;
+      scenario.unreachable = {{0, 2}, {1, 2}, {3, 2}};
+      scenario.troubles = {.partition = seconds(5), .bit_rot = seconds(7)};
       break;
     case Mutation::kExpiredIsEvidence:
       scenario.files_per_pusher = 30;

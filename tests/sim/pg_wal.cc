@@ -29,7 +29,8 @@ PgWal::PgWal(Schedule& schedule, NodeDisk& disk, Checker& checker, Options optio
 
 void PgWal::stream(const ContentRef& content) {
   const auto free = disk_.memory->free_bytes("/");
-  if (disk_.memory->stat(path_of(content->name)).ok() || !free.ok() ||
+  if (content->name.kind() == WalKind::kBackup ||  // which is written by the primary alone
+      disk_.memory->stat(path_of(content->name)).ok() || !free.ok() ||
       free.value() < 4 * content->raw.size()) {
     return;
   }
