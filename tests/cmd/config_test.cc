@@ -401,7 +401,7 @@ TEST(Config, PathIsTheExplicitOneElseTheEnvironmentsElseTheDefault) {
 
 TEST(Config, AcknowledgingFromPgWalNeedsTheDataDirectory) {
   EXPECT_EQ(problems(with("[postgres]\nacknowledge-from-pg-wal = on\n")),
-            "f:14: [postgres] data-directory: missing: needed with acknowledge-from-pg-wal = on");
+            "f:13: [postgres] data-directory: missing: needed with acknowledge-from-pg-wal = on");
   EXPECT_EQ(
       problems(with("[postgres]\nacknowledge-from-pg-wal = maybe\n")),
       "f:14: [postgres] acknowledge-from-pg-wal: 'maybe' is not known (HINT: one of on, off)");
