@@ -10,11 +10,21 @@ from harness import Case, segment, segment_name, sha256, wait_until
 from postgres_cases import PostgresCase
 
 
-def only_on_peers(cluster, node="node3"):
-    """Stops the daemons that would complete the archive of `node`, and empties that."""
+def left_alone(cluster, node="node3"):
+    """Stops the daemons that would complete the archive of `node`."""
     for other in cluster.names:
         if other != node:
             cluster.stop_daemon(other)
+
+
+def only_on_peers(cluster, node="node3"):
+    """Restarts the daemon of `node` and empties its archive once it has compared that: the next
+    comparison, which would bring everything back, is a minute away."""
+    cluster.stop_daemon(node)
+    cluster.start_daemon(node)
+    for peer in cluster.names:
+        if peer != node:
+            cluster.wait_peer(node, peer, "current")
     for path in cluster.archive_dir(node).glob("0*.gz"):
         path.unlink()
 
@@ -28,15 +38,12 @@ class Ahead(Case):
             self.assertEqual(cluster.push("node1", name, data).code, 0)
         for node in ("node2", "node3"):
             cluster.wait_peer("node1", node, "current")
-        only_on_peers(cluster)
+        left_alone(cluster)
         return cluster
 
     def restart_with(self, cluster, **restore):
         cluster.configure("node3", "restore", **restore)
-        cluster.stop_daemon("node3")
-        cluster.start_daemon("node3")
-        for peer in ("node1", "node2"):
-            cluster.wait_peer("node3", peer, "current")
+        only_on_peers(cluster)
 
     def names(self, cluster):
         return sorted(path.name[:-3] for path in cluster.archive_dir("node3").glob("0*.gz"))
@@ -143,13 +150,8 @@ class RecoveryAhead(PostgresCase):
         """A point-in-time recovery on node3 whose archive is empty; seconds."""
         copy = cluster.dir / "node3" / "data"
         shutil.rmtree(copy, ignore_errors=True)  # before the node starts what it finds
-        for path in cluster.archive_dir("node3").glob("0*.gz"):
-            path.unlink()
         cluster.configure("node3", "restore", prefetch=prefetch)
-        cluster.stop_daemon("node3")
-        cluster.start_daemon("node3")
-        for peer in ("node1", "node2"):
-            cluster.wait_peer("node3", peer, "current")
+        only_on_peers(cluster)
         cluster.run(["cp", "-a", data, copy])
         self.signal(cluster, copy, "recovery.signal")
         (cluster.dir / "node3" / "server.log").unlink(missing_ok=True)
@@ -174,7 +176,7 @@ class RecoveryAhead(PostgresCase):
         cluster, data = self.prepare(segment_mb)
         base = cluster.dir / "base"
         shutil.move(data, base)
-        only_on_peers(cluster)
+        left_alone(cluster)
         without = self.recover(cluster, base, 0)
         ahead = self.recover(cluster, base, 8)
         print(f"{self.SEGMENTS} segments of {segment_mb} MB: {without:.2f} s without prefetch, "
