@@ -69,7 +69,7 @@ Result<std::optional<PutOutcome>> ArchiveStore::settle_difference(StagedFile& st
 }
 
 Result<void> ArchiveStore::keep_staged(const StagedFile& staged, const std::string& target) {
-  const Result<void> linked = file_system_.link(staged.path_, target);
+  Result<void> linked = file_system_.link(staged.path_, target);
   if (!linked.ok() && linked.error().code != Errc::kAlreadyExists) {
     return linked;  // else the same content came before
   }
