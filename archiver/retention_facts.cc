@@ -3,6 +3,8 @@
 #include "wal/backup_label.h"
 #include "wal/timeline_history.h"
 
+#include <ranges>
+
 namespace pgwalship {
 namespace {
 
@@ -24,15 +26,15 @@ Result<std::string> read_text(const ArchiveStore& store, const WalName& name, st
 
 // Of the newest segment: an older one may be of the time before an initdb with another size.
 std::uint32_t segment_bytes_of(const ArchiveStore& store, const std::vector<StoredFile>& files) {
-  for (auto file = files.rbegin(); file != files.rend(); ++file) {
-    if (file->name.kind() != WalKind::kSegment) {
+  for (const StoredFile& file : std::ranges::reverse_view(files)) {
+    if (file.name.kind() != WalKind::kSegment) {
       continue;
     }
-    const Result<ArchiveFile> opened = store.open(file->name);
+    const Result<ArchiveFile> opened = store.open(file.name);
     if (opened.ok() && opened.value().facts) {
       return opened.value().facts->segment_bytes;
     }
-    const Result<FileFacts> legacy = store.verify(file->name);
+    const Result<FileFacts> legacy = store.verify(file.name);
     if (legacy.ok() && is_segment_size(legacy.value().raw_bytes)) {
       return static_cast<std::uint32_t>(legacy.value().raw_bytes);
     }

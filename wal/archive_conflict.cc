@@ -41,7 +41,7 @@ Result<ConflictFacts> ArchiveStore::compare(const Quarantined& refused) const {
   TRY_ASSIGN(const std::unique_ptr<File> theirs, file_system_.open(path));
   ArchiveFileReader kept_reader(*ours, refused.name);
   ArchiveFileReader refused_reader(*theirs, refused.name);
-  const auto named = [](Result<ByteView> piece, const std::string& file) {
+  const auto named = [](const Result<ByteView>& piece, const std::string& file) {
     return piece.ok() ? piece : piece.error().within("'" + file + "'");
   };
   TRY_ASSIGN(
@@ -111,7 +111,7 @@ Result<void> ArchiveStore::put_aside(const WalName& name, File& file, const File
   const std::string digits = facts.sha256.hex().substr(0, ArchiveLayout::kHashDigits);
   const std::string target = layout_.quarantine_file(name, resolved_label(digits));
   TRY(file.sync());
-  const Result<void> linked = file_system_.link(layout_.file(name), target);
+  Result<void> linked = file_system_.link(layout_.file(name), target);
   if (!linked.ok() && linked.error().code != Errc::kAlreadyExists) {
     return linked;
   }
@@ -141,7 +141,7 @@ Result<void> ArchiveStore::settle_conflicts(const WalName& name, const FileFacts
       settled.push_back(each);
     } else if (file->kind == Kind::kConflict) {
       const std::string target = layout_.quarantine_file(name, resolved_label(file->digits));
-      const Result<void> linked = file_system_.link(directory + each, target);
+      Result<void> linked = file_system_.link(directory + each, target);
       if (!linked.ok() && linked.error().code != Errc::kAlreadyExists) {
         return linked;
       }

@@ -85,8 +85,7 @@ std::optional<ArchiveIndex> read_index(const File& file) {
     return std::nullopt;
   }
   while (left > 0) {
-    const std::size_t entries =
-        static_cast<std::size_t>(std::min<std::uint64_t>(left, kEntriesAtATime));
+    const auto entries = static_cast<std::size_t>(std::min<std::uint64_t>(left, kEntriesAtATime));
     const std::optional<Bytes> piece = read(file, at, entries * kEntryBytes);
     if (!piece) {
       return std::nullopt;
