@@ -40,6 +40,7 @@ void PgWal::stream(const ContentRef& content) {
     begun.resize(content->raw.size());
     begun[8192] = std::byte{1};  // what another segment left there
     disk_.memory->plant(path_of(content->name), begun);
+    std::ignore = disk_.memory->remove(mark_of(content->name));  // which a crash may bring back
     disk_.memory->plant(mark_of(content->name), {});
     schedule_.after(schedule_.between({}, seconds(5)), [this, content] { write(content); });
     return;
