@@ -12,6 +12,7 @@ constexpr std::chrono::seconds kSampleInterval{10};
 }  // namespace
 
 Result<PgWalSample> read_pg_wal_sample(const FileSystem& file_system, const std::string& pg_wal) {
+  const std::string directory = pg_wal + "/";
   PgWalSample sample;
   TRY_ASSIGN(sample.free_bytes, file_system.free_bytes(pg_wal));
   TRY_ASSIGN(const std::vector<std::string> files, file_system.list(pg_wal));
@@ -24,12 +25,12 @@ Result<PgWalSample> read_pg_wal_sample(const FileSystem& file_system, const std:
     }
     ++segments;
     if (segment_bytes == 0) {  // they are all of one size
-      const Result<FileStat> stat = file_system.stat(pg_wal + "/" + file);
+      const Result<FileStat> stat = file_system.stat(directory + file);
       segment_bytes = stat.ok() ? stat.value().size : 0;
     }
   }
   sample.wal_bytes = segments * segment_bytes;
-  TRY_ASSIGN(const std::vector<std::string> marks, file_system.list(pg_wal + "/archive_status"));
+  TRY_ASSIGN(const std::vector<std::string> marks, file_system.list(directory + "archive_status"));
   sample.ready = static_cast<std::uint64_t>(
       std::count_if(marks.begin(), marks.end(),
                     [](const std::string& mark) { return mark.ends_with(".ready"); }));

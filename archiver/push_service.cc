@@ -13,6 +13,11 @@ Error queue_full(const char* what) {
                "see iostat for the file system of [archive] directory"};
 }
 
+// Comparing tells the first half of a hash; this much stands in names of quarantined files, too.
+std::string start_of(const Sha256& hash) {
+  return hash.hex().substr(0, ArchiveLayout::kHashDigits);
+}
+
 }  // namespace
 
 PushService::PushService(Options options, Machine machine)
@@ -329,9 +334,9 @@ void PushService::act(const PullFile& action) {
       known = PutOutcome::kSameRecords;
     } else if (kept) {
       known = Error{Errc::kConflict,
-                    "'" + action.name.text() + "' has SHA-256 " + action.conflict->mine.hex() +
-                        " here and " + action.conflict->theirs.hex() +
-                        " there; a copy of that one is in quarantine here",
+                    "'" + action.name.text() + "' has SHA-256 " + start_of(action.conflict->mine) +
+                        "... here and " + start_of(action.conflict->theirs) +
+                        "... there; a copy of that one is in quarantine here",
                     ""};
     }
     return [this, action, known] {
