@@ -167,7 +167,8 @@ void World::raise_floor(NodeId node) {
       names.push_back(std::move(name));
     }
   }
-  if (!machine.up || names.empty()) {
+  // The last good copy of what has rotted elsewhere must not expire.
+  if (!machine.up || names.empty() || checker_->anything_rotten()) {
     return;
   }
   const SegmentPosition floor = names[schedule_.random().below(names.size())].position();

@@ -255,7 +255,7 @@ void Checker::disk_lost(NodeId node) {
 
 bool Checker::may_rot(NodeId node, const std::string& name) const {
   const auto here = visible_[node].find(name);
-  if (here == visible_[node].end()) {
+  if (here == visible_[node].end() || expired_somewhere(WalName::parse(name).value())) {
     return false;
   }
   for (NodeId other = 0; other < disks_.size(); ++other) {
@@ -266,10 +266,16 @@ bool Checker::may_rot(NodeId node, const std::string& name) const {
   return false;
 }
 
+bool Checker::anything_rotten() const {
+  return std::any_of(rotten_.begin(), rotten_.end(), [this](const auto& entry) {
+    return is_rotten(entry.first.first, entry.first.second);
+  });
+}
+
 // Exactly what rot has made: it may come back after a power failure that undoes its removal.
 bool Checker::is_rotten(NodeId node, const std::string& name) const {
   const auto found = rotten_.find({node, name});
-  return found != rotten_.end() &&
+  return found != rotten_.end() && disks_[node]->memory->stat(path_of(name)).ok() &&
          found->second.contains(sha256(disks_[node]->memory->content(path_of(name))));
 }
 

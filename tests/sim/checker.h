@@ -60,6 +60,7 @@ class Checker {
   void disk_lost(NodeId node);  // before it is taken away
   // Whether the bytes under this name may rot: a good copy is durable elsewhere.
   bool may_rot(NodeId node, const std::string& name) const;
+  bool anything_rotten() const;
   void rotted(NodeId node, const std::string& name);  // after its bytes have changed
 
   // L1, G7: what is missing for the archives to be equal; nothing when they are.
