@@ -3,8 +3,6 @@
 #include "wal/backup_label.h"
 #include "wal/timeline_history.h"
 
-#include <ranges>
-
 namespace pgwalship {
 namespace {
 
@@ -26,7 +24,8 @@ Result<std::string> read_text(const ArchiveStore& store, const WalName& name, st
 
 // Of the newest segment: an older one may be of the time before an initdb with another size.
 std::uint32_t segment_bytes_of(const ArchiveStore& store, const std::vector<StoredFile>& files) {
-  for (const StoredFile& file : std::ranges::reverse_view(files)) {
+  for (std::size_t left = files.size(); left > 0; --left) {
+    const StoredFile& file = files[left - 1];
     if (file.name.kind() != WalKind::kSegment) {
       continue;
     }

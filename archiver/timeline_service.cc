@@ -68,10 +68,11 @@ void TimelineService::ask() {
         return false;
       }
       auto text = read_small_file(store_, WalName::history_of(timeline), kTimelineHistoryBytesMax);
-      if (text.ok()) {
-        read->emplace(timeline, std::move(text).value());
+      if (!text.ok()) {
+        return false;
       }
-      return text.ok();
+      read->emplace(timeline, std::move(text).value());
+      return true;
     };
     for (const std::uint32_t timeline : *wanted) {
       if (!take(timeline)) {

@@ -33,6 +33,7 @@ std::vector<TimelineTrouble> find_timeline_troubles(const ArchiveSurvey& survey)
     troubles.erase(troubles.begin());
   }
   std::vector<TimelineTrouble> all;
+  all.reserve(troubles.size());
   for (auto& [timeline, trouble] : troubles) {
     all.push_back(std::move(trouble));
   }

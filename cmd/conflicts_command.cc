@@ -37,6 +37,7 @@ class Conflicts {
   Result<std::vector<ConflictEntry>> open() const {
     TRY_ASSIGN(const std::vector<Quarantined> found, store_.conflicts());
     std::vector<ConflictEntry> entries;
+    entries.reserve(found.size());
     for (const Quarantined& each : found) {
       entries.push_back(entries.size() < kComparedMax
                             ? compared(each)

@@ -222,7 +222,7 @@ Result<void> receive(const Config& config, const std::string& from) {
   Receiver receiver(store, index, receiver_hello(config), from, std::move(offered));
   const std::chrono::milliseconds silence =
       std::max(kSilenceMin, config.ssh.keepalive * kSilentKeepalives);
-  const Result<void> ended =
+  Result<void> ended =
       Pump({clock, receiver, index, *looks}, std::move(end_signals), silence).run();
   looks.reset();  // its jobs use the index
   return ended;

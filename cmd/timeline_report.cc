@@ -9,12 +9,14 @@ class Order {
  public:
   explicit Order(const TimelineGraph& graph) : graph_(graph) {
     // A child's number is above its parent's: from the highest down, every child comes first.
-    for (auto node = graph.timelines().rbegin(); node != graph.timelines().rend(); ++node) {
-      std::uint32_t newest = node->first;
-      for (const std::uint32_t child : node->second.children) {
+    auto below = graph.timelines().rbegin();
+    while (below != graph.timelines().rend()) {
+      const auto& [number, node] = *below++;
+      std::uint32_t newest = number;
+      for (const std::uint32_t child : node.children) {
         newest = std::max(newest, newest_.at(child));
       }
-      newest_[node->first] = newest;
+      newest_[number] = newest;
     }
     for (const auto& [number, node] : graph.timelines()) {
       if (!node.origin) {

@@ -64,7 +64,9 @@ class Text {
     const std::size_t used = prefix_columns + mark.size();
     std::string lead = mark;
     for (const std::string& line : wrapped(words, kColumns - std::min(used, kColumns / 2))) {
-      std::string row = prefix + lead + line;
+      std::string row = prefix;
+      row += lead;
+      row += line;
       row.erase(row.find_last_not_of(' ') + 1);
       text_ += row + "\n";
       lead = std::string(mark.size(), ' ');

@@ -84,9 +84,18 @@ class SilentServer {
           static_cast<ssize_t>(words.size()));
   }
   void wait_until_asked() {
-    char buffer[512];
-    CHECK(::recv(client_.get(), buffer, sizeof buffer, 0) > 0);  // the startup packet
-    CHECK(::recv(client_.get(), buffer, sizeof buffer, 0) > 0);  // the question
+    // The startup packet begins with its length; one recv() may take the question with it.
+    std::string received;
+    const auto startup_bytes = [&] {
+      return static_cast<std::size_t>(static_cast<unsigned char>(received[2])) << 8U |
+             static_cast<unsigned char>(received[3]);
+    };
+    while (received.size() < 4 || received.size() <= startup_bytes()) {
+      char buffer[512];
+      const ssize_t got = ::recv(client_.get(), buffer, sizeof buffer, 0);
+      CHECK(got > 0);
+      received.append(buffer, static_cast<std::size_t>(got));
+    }
   }
 
  private:
