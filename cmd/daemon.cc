@@ -11,7 +11,7 @@
 #include "base/posix_file_system.h"
 #include "base/worker.h"
 #include "cmd/client_session.h"
-#include "cmd/retention_config.h"
+#include "cmd/daemon_options.h"
 #include "restorer/fetch_service.h"
 #include "restorer/scrub_service.h"
 #include "transport/link_set.h"
@@ -41,8 +41,6 @@ constexpr std::size_t kClientsMax = 256;
 // How often a new archive is asked whose it has become.
 constexpr std::chrono::seconds kIdentityInterval{1};
 constexpr int kQuietNice = 10;
-// Of the default size so many segments: what PostgreSQL writes in seconds when it is busy.
-constexpr std::uint64_t kPgWalFreeMin = 16ULL * (16ULL << 20U);
 // Longer than a push that is nearly done, shorter than any service manager waits.
 constexpr std::chrono::seconds kDrainTime{10};
 
@@ -65,79 +63,6 @@ Result<Fd> block_signals() {
     return errno_error("signalfd", errno);
   }
   return fd;
-}
-
-NodeList nodes_of(const Config& config) {
-  if (config.nodes.size() > 0) {
-    return config.nodes;
-  }
-  return NodeList{{Node{config.node_name, "", "", 0}}, 0};
-}
-
-Hello hello_of(const Config& config, Role role, std::uint64_t system_id) {
-  Hello hello;
-  hello.role = role;
-  hello.software = "pgwalship " PGWALSHIP_VERSION;
-  hello.cluster = config.cluster.name;
-  hello.node = config.node_name;
-  hello.system_id = system_id;
-  hello.config_digest = config_digest(config);
-  hello.compression_level = static_cast<std::uint8_t>(config.archive.compression_level);
-  return hello;
-}
-
-SshLink::Options link_options(const Config& config, const Node& node, std::uint64_t system_id,
-                              std::uint64_t seed) {
-  SshLink::Options options;
-  options.session.host = node.address;
-  options.session.port = node.port;
-  options.session.user = config.ssh.user;
-  options.session.identity = config.ssh.identity;
-  options.session.known_hosts = config.ssh.known_hosts;
-  options.session.ciphers = config.ssh.ciphers;
-  options.session.connect_timeout = config.ssh.connect_timeout;
-  options.session.command = "/usr/bin/pgwalship receive --from " + config.node_name;
-  options.mine = hello_of(config, Role::kDaemon, system_id);
-  options.peer = node.name;
-  options.keepalive = config.ssh.keepalive;
-  options.seed = seed;
-  return options;
-}
-
-PushService::Options push_options(const Config& config, const NodeList& nodes,
-                                  std::function<void(const WalName&)> on_bad_copy) {
-  PushService::Options options;
-  options.on_bad_copy = std::move(on_bad_copy);
-  options.shipper.nodes = nodes;
-  options.shipper.quorum = config.quorum;
-  options.shipper.on_quorum_loss = config.cluster.on_quorum_loss;
-  options.shipper.pg_wal_minimum_free = config.postgres.pg_wal_minimum_free_bytes;
-  options.push_timeout = config.cluster.push_timeout;
-  if (config.cluster.on_quorum_loss == OnQuorumLoss::kLocal) {
-    options.pg_wal = config.postgres.data_directory + "/pg_wal";
-  }
-  return options;
-}
-
-ExpireService::Options expire_options(const Config& config, const NodeList& nodes) {
-  ExpireService::Options options;
-  options.nodes = nodes;
-  options.quorum = config.quorum;
-  options.rules = retention_rules(config);
-  options.interval = config.retention.interval;
-  options.server = config.postgres.conninfo.empty() ? ExpireService::Options::Server::kNotAsked
-                                                    : ExpireService::Options::Server::kAsked;
-  return options;
-}
-
-PgWalGauge::Options space_options(const Config& config) {
-  PgWalGauge::Options options;
-  if (!config.postgres.data_directory.empty()) {
-    options.pg_wal = config.postgres.data_directory + "/pg_wal";
-  }
-  options.forecast = {config.postgres.pg_wal_warning, config.postgres.pg_wal_critical,
-                      std::max(config.postgres.pg_wal_minimum_free_bytes, kPgWalFreeMin)};
-  return options;
 }
 
 }  // namespace
