@@ -278,36 +278,25 @@ void PushService::act(const SendFile& action) {
   }
   Put put = upload->second->put;
   put.file_bytes = upload->second->received_bytes;
-  send(action, OutgoingFile{put, std::move(file).value(),
+  send(action, OutgoingFile{put, std::move(file).value(), upload->second->file_crc32,
                             action.fresh ? Priority::kFresh : Priority::kCatchUp});
 }
 
 // What is served from the archive is verified first: a corrupt copy must not spread.
 void PushService::send_from_archive(const SendFile& action) {
-  struct Opened {
-    Result<FileFacts> facts;
-    std::optional<ArchiveFile> file;
-  };
   const bool posted = machine_.scans.post([this, action]() -> Worker::Completion {
-    auto opened = std::make_shared<Opened>(Opened{machine_.store.verify(action.name), {}});
-    if (opened->facts.ok()) {
-      auto file = machine_.store.open(action.name);
-      if (file.ok()) {
-        opened->file = std::move(file).value();
-      } else {
-        opened->facts = file.error();
-      }
-    }
+    auto opened = std::make_shared<Result<VerifiedFile>>(machine_.store.open_verified(action.name));
     return [this, action, opened] {
-      if (!opened->facts.ok()) {
-        if (opened->facts.error().code == Errc::kCorrupt && options_.on_bad_copy) {
+      if (!opened->ok()) {
+        if (opened->error().code == Errc::kCorrupt && options_.on_bad_copy) {
           options_.on_bad_copy(action.name);
         }
-        answer_file(action, opened->facts.error());
+        answer_file(action, opened->error());
         return;
       }
-      const Put put{0, action.name, opened->file->file_bytes, opened->facts.value()};
-      send(action, OutgoingFile{put, std::move(opened->file->file),
+      VerifiedFile& file = opened->value();
+      const Put put{0, action.name, file.file_bytes, file.facts};
+      send(action, OutgoingFile{put, std::move(file.file), file.file_crc32,
                                 action.fresh ? Priority::kFresh : Priority::kCatchUp});
     };
   });

@@ -14,10 +14,12 @@ namespace pgwalship {
 
 enum class Priority { kFresh, kCatchUp };
 
-// A file to send as Put, Data, PutEnd. The link reads `file` and computes the checksum.
+// A file to send as Put, Data, PutEnd. The link reads `file` much later than it was verified, when
+// other bytes may come from the disk: it sends the checksum of those that were meant (I4).
 struct OutgoingFile {
   Put put;  // file_bytes is exact
   std::unique_ptr<File> file;
+  std::uint32_t file_crc32 = 0;
   Priority priority = Priority::kFresh;
 };
 

@@ -60,9 +60,17 @@ std::optional<SendQueue::Unreadable> SendQueue::next(Bytes& out) {
     return std::nullopt;
   }
   if (sending.offset == sending.file.put.file_bytes) {
-    encode(PutEnd{id, sending.crc32}, out);
+    encode(PutEnd{id, sending.file.file_crc32}, out);
+    if (sending.crc32 == sending.file.file_crc32) {
+      queue.pop_front();
+      return std::nullopt;
+    }
+    Error changed{Errc::kCorrupt,
+                  "send '" + sending.file.put.name.text() +
+                      "': the disk gives other bytes than those that were verified",
+                  ""};
     queue.pop_front();
-    return std::nullopt;
+    return Unreadable{id, std::move(changed)};
   }
   Result<Bytes> piece = read_piece(sending);
   if (!piece.ok()) {

@@ -1,5 +1,6 @@
 #include "wal/archive_file.h"
 
+#include "wal/digest.h"
 #include "wal/segment_header.h"
 
 #include <algorithm>
@@ -136,6 +137,19 @@ Result<FileFacts> read_archive_file(const File& file, const WalName& name, const
       return reader.facts();
     }
     TRY(sink(raw));
+  }
+}
+
+Result<FileChecksum> checksum_of(const File& file) {
+  Bytes piece(kCopyBytes);
+  FileChecksum checksum;
+  for (;;) {
+    TRY_ASSIGN(const std::size_t size, file.read_at(checksum.bytes, piece));
+    if (size == 0) {
+      return checksum;
+    }
+    checksum.crc32 = crc32(checksum.crc32, ByteView(piece).first(size));
+    checksum.bytes += size;
   }
 }
 

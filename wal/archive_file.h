@@ -21,6 +21,15 @@ struct ArchiveFile {
   std::optional<FileFacts> facts;
 };
 
+// An archive file whose content was read and found good. `file_crc32` is that of the file itself,
+// so that who reads it again can tell whether the bytes are still those.
+struct VerifiedFile {
+  std::unique_ptr<File> file;
+  std::uint64_t file_bytes = 0;
+  std::uint32_t file_crc32 = 0;
+  FileFacts facts;
+};
+
 // The facts in the file's header, checked against the name: FNAME, and for WAL the address, the
 // sizes and the timeline. Nothing for a legacy file. kCorrupt when the header cannot be read or
 // does not fit. The content is not looked at.
@@ -35,6 +44,13 @@ Result<void> check_trailer(const File& file, std::uint64_t file_bytes, const Fil
 // content tells.
 using RawSink = std::function<Result<void>(ByteView raw)>;
 Result<FileFacts> read_archive_file(const File& file, const WalName& name, const RawSink& sink);
+
+struct FileChecksum {
+  std::uint64_t bytes = 0;
+  std::uint32_t crc32 = 0;
+};
+// Of the bytes as they are, compressed.
+Result<FileChecksum> checksum_of(const File& file);
 
 // Whether both hold the same bytes, compressed as they are.
 Result<bool> same_bytes(const File& one, const File& other);

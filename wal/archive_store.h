@@ -121,6 +121,8 @@ class ArchiveStore {
   // Reads all of it: hash against the facts (when there are any), gzip trailer, raw length.
   // The facts of a legacy file are computed. kNotFound, kCorrupt.
   Result<FileFacts> verify(const WalName& name) const;
+  // The same, and the file for who sends it on.
+  Result<VerifiedFile> open_verified(const WalName& name) const;
   // Verifies and hands out the raw content piece by piece; kCorrupt may come after pieces went out.
   Result<FileFacts> read_raw(const WalName& name, const RawSink& sink) const;
   // Success means that the name holds exactly this content, verified and durable, so that a put of

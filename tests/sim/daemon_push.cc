@@ -115,30 +115,22 @@ void Daemon::act(const SendFile& action) {
     return;
   }
   const Content& content = *upload->second->content;
-  send(action,
-       OutgoingFile{Put{0, content.name, content.file.size(), content.facts},
-                    std::move(file).value(), action.fresh ? Priority::kFresh : Priority::kCatchUp});
+  send(action, OutgoingFile{Put{0, content.name, content.file.size(), content.facts},
+                            std::move(file).value(), crc32(0, content.file),
+                            action.fresh ? Priority::kFresh : Priority::kCatchUp});
 }
 
 void Daemon::send_from_archive(const SendFile& action) {
   scan_jobs_.post([this, action]() -> JobQueue::Completion {
-    Result<FileFacts> facts = store_.verify(action.name);
-    auto file = std::make_shared<std::optional<ArchiveFile>>();
-    if (facts.ok()) {
-      auto opened = store_.open(action.name);
-      if (opened.ok()) {
-        *file = std::move(opened).value();
-      } else {
-        facts = opened.error();
-      }
-    }
-    return [this, action, facts, file] {
-      if (!facts.ok()) {
-        feed(FileAnswered{action.peer, action.transfer, facts.error()});
+    auto opened = std::make_shared<Result<VerifiedFile>>(store_.open_verified(action.name));
+    return [this, action, opened] {
+      if (!opened->ok()) {
+        feed(FileAnswered{action.peer, action.transfer, opened->error()});
         return;
       }
-      const Put put{0, action.name, (*file)->file_bytes, facts.value()};
-      send(action, OutgoingFile{put, std::move((*file)->file),
+      VerifiedFile& file = opened->value();
+      const Put put{0, action.name, file.file_bytes, file.facts};
+      send(action, OutgoingFile{put, std::move(file.file), file.file_crc32,
                                 action.fresh ? Priority::kFresh : Priority::kCatchUp});
     };
   });

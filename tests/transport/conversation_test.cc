@@ -1,5 +1,7 @@
 #include "transport/conversation.h"
 
+#include "wal/digest.h"
+
 #include <gtest/gtest.h>
 
 namespace pgwalship {
@@ -77,8 +79,9 @@ class ConversationTest : public testing::Test {
   }
 
   static OutgoingFile file(std::uint64_t id, std::string content, std::uint64_t announced_bytes) {
+    const std::uint32_t checksum = crc32(0, as_bytes(content));
     return {Put{id, WalName::parse("000000010000000000000001").value(), announced_bytes, {}},
-            std::make_unique<StringFile>(std::move(content)), Priority::kFresh};
+            std::make_unique<StringFile>(std::move(content)), checksum, Priority::kFresh};
   }
 
   Conversation talk_{{.mine = hello(Role::kDaemon, "pgdb1"),

@@ -1,6 +1,7 @@
 #include "transport/send_queue.h"
 
 #include "tests/transport/receiver_session.h"
+#include "wal/digest.h"
 
 #include <gtest/gtest.h>
 
@@ -16,7 +17,7 @@ class SendQueueTest : public testing::Test {
       content[i] = static_cast<std::byte>(i * id);
     }
     disk_.plant(path, content);
-    return {Put{id, name_, bytes, {}}, disk_.open(path).value(), priority};
+    return {Put{id, name_, bytes, {}}, disk_.open(path).value(), crc32(0, content), priority};
   }
 
   // One frame, as the answerer gets it.
@@ -143,6 +144,22 @@ TEST_F(SendQueueTest, ReportsAFileThatIsShorterThanAnnounced) {
   EXPECT_EQ(unreadable_->error.code, Errc::kIo);
 }
 
+// A disk that rots between the verification and the sending, or a copy in memory that does.
+TEST_F(SendQueueTest, AFileThatChangedSinceItWasVerifiedIsToldAndSentWithTheChecksumItHad) {
+  OutgoingFile file = outgoing(1, Priority::kFresh, 10);
+  const std::uint32_t verified = file.file_crc32;
+  disk_.flip_byte("/file1", 3);
+  queue_.add(std::move(file));
+  EXPECT_EQ(next_word(), "P1");
+  EXPECT_EQ(next_word(), "D1");
+  const auto end = next();
+  ASSERT_TRUE(end.has_value());
+  EXPECT_EQ(std::get<PutEnd>(*end).file_crc32, verified);
+  ASSERT_TRUE(unreadable_.has_value());
+  EXPECT_EQ(unreadable_->error.code, Errc::kCorrupt);
+  EXPECT_TRUE(queue_.empty());
+}
+
 // Both ends together: what the queue says, the receiver understands.
 class QueueToReceiver : public SendQueueTest {
  protected:
@@ -151,7 +168,7 @@ class QueueToReceiver : public SendQueueTest {
     const std::string path = "/outgoing/" + std::to_string(id);
     disk_.plant(path, file.bytes);
     return {Put{id, file.name, file.bytes.size(), file.facts}, disk_.open(path).value(),
-            id % 2 == 0 ? Priority::kFresh : Priority::kCatchUp};
+            crc32(0, file.bytes), id % 2 == 0 ? Priority::kFresh : Priority::kCatchUp};
   }
   std::vector<Message> pump() {
     std::vector<Message> answers;

@@ -4,6 +4,7 @@
 #include "base/posix_file_system.h"
 #include "tests/support/loopback_listener.h"
 #include "tests/support/throwaway_sshd.h"
+#include "wal/digest.h"
 
 #include <gtest/gtest.h>
 
@@ -93,9 +94,10 @@ class SshLinkTest : public testing::Test {
   OutgoingFile file(std::uint64_t id, std::size_t bytes, Priority priority = Priority::kFresh) {
     const std::string path = directory_.file(std::to_string(id));
     auto written = files_.create(path).value();
-    EXPECT_TRUE(written->write_at(0, Bytes(bytes, std::byte{'x'})).ok());
+    const Bytes content(bytes, std::byte{'x'});
+    EXPECT_TRUE(written->write_at(0, content).ok());
     return {Put{id, WalName::parse("000000010000000000000001").value(), bytes, {}},
-            files_.open(path).value(), priority};
+            files_.open(path).value(), crc32(0, content), priority};
   }
 
   // Polls until the condition holds; false after a long time.
