@@ -96,6 +96,32 @@ class SilentPeer(Case):
         self.assertLessEqual(len([line for line in again if "node2" in line]), 5, "\n".join(again))
 
 
+class QuorumLoss(Case):
+    def test_h17_below_the_threshold_only_the_local_copy_is_enough(self):
+        cluster = self.cluster()
+        data = cluster.data_directory()
+        cluster.configure("node1", "cluster", push_timeout="1s", on_quorum_loss="local")
+
+        def restart_with(minimum_free):
+            cluster.configure("node1", "postgres", data_directory=data,
+                              pg_wal_minimum_free=minimum_free)
+            cluster.stop_daemon("node1")
+            cluster.start_daemon("node1")
+
+        restart_with("1MB")
+        cluster.kill("node2")
+        cluster.kill("node3")
+        name = segment_name(1)
+        self.assert_push(cluster.push("node1", name, segment(1)), 1, "not on the quorum")
+        restart_with("1000TB")
+        wait_until(lambda: cluster.push("node1", name, segment(1)).code == 0, 20,
+                   "the local copy is enough now")
+        self.assertIn("acknowledged with the local copy alone", cluster.log("node1"))
+        self.assertIn("NOT SAFE", cluster.pgwalship("node1", "status").out)
+        cluster.restart("node2")
+        wait_until(lambda: cluster.archived("node2", name), 20, "the peer that returns gets it")
+
+
 class RefusingPeer(Case):
     def check_refusal(self, cluster, *words):
         entry = cluster.wait_peer("node1", "node2", "down", 20)
