@@ -105,6 +105,12 @@ void PushService::end(PushId push, std::uint32_t file_crc32) {
     } else {
       error = reader.error();
     }
+    // A peer with a new archive would take another cluster's file, and then refuse its own.
+    if (const auto ours =
+            machine_.store.check_system_id(upload->put.name, upload->put.facts.system_id);
+        !error && !ours.ok()) {
+      error = ours.error();
+    }
     // A copy whose header gives this very hash is identical, or corrupt and about to be replaced
     // by what is staged: either way the peers may have the bytes now.
     const auto present = machine_.store.open(upload->put.name);

@@ -138,7 +138,8 @@ Result<PutOutcome> ArchiveStore::put(StagedFile& staged, const Expected& expecte
       return *settled;
     }
   }
-  return Error{Errc::kRetry, "other processes take the name and give it up each time", ""};
+  return Error{Errc::kRetry, "the name is taken, and then there is no file of that name",
+               "is it a symbolic link to nothing? Then remove it"};
 }
 
 Result<FileFacts> ArchiveStore::check_staged(const StagedFile& staged,
@@ -334,14 +335,41 @@ Result<std::uint64_t> ArchiveStore::system_id() const {
   return system_id;
 }
 
+Result<void> ArchiveStore::check_system_id(const WalName& name, std::uint64_t system_id) const {
+  std::uint64_t pinned = durable_system_id_;
+  if (pinned == 0) {
+    TRY_ASSIGN(pinned, this->system_id());
+  }
+  if (system_id == 0 || pinned == 0 || pinned == system_id) {
+    return {};
+  }
+  return Error{Errc::kInvalid,
+               "'" + name.text() + "' is of the cluster with system identifier " +
+                   std::to_string(system_id) + ", the archive '" + layout_.directory() + "' of " +
+                   std::to_string(pinned),
+               "another cluster writes here, or this one was made anew by initdb: give it an "
+               "archive directory of its own"};
+}
+
+// An archive that was emptied or replaced under this process is pinned again, to what the process
+// has known all the time, before another cluster can be the first in it.
 Result<void> ArchiveStore::pin_system_id(const WalName& name, std::uint64_t system_id) {
-  for (int attempt = 1; durable_system_id_ == 0; ++attempt) {
+  const std::string path = layout_.system_identifier_file();
+  const std::uint64_t known = durable_system_id_;
+  if (known == 0 || !file_system_.stat(path).ok()) {
+    TRY(pin(known != 0 ? known : system_id));
+  }
+  return check_system_id(name, system_id);
+}
+
+Result<void> ArchiveStore::pin(std::uint64_t system_id) {
+  for (int attempt = 1;; ++attempt) {
     TRY_ASSIGN(const std::uint64_t pinned, this->system_id());
     if (pinned != 0) {
       // Whoever linked it may have died before it was durable.
       TRY(file_system_.sync_directory(layout_.state_directory()));
       durable_system_id_ = pinned;
-      break;
+      return {};
     }
     const Result<void> put =
         put_state_file(layout_.system_identifier_file(), std::to_string(system_id) + "\n");
@@ -349,15 +377,6 @@ Result<void> ArchiveStore::pin_system_id(const WalName& name, std::uint64_t syst
       return put.error();
     }
   }
-  if (durable_system_id_ != system_id) {
-    return Error{Errc::kInvalid,
-                 "'" + name.text() + "' is of the cluster with system identifier " +
-                     std::to_string(system_id) + ", the archive '" + layout_.directory() + "' of " +
-                     std::to_string(durable_system_id_),
-                 "another cluster writes here, or this one was made anew by initdb: give it an "
-                 "archive directory of its own"};
-  }
-  return {};
 }
 
 bool ArchiveStore::reconciled() const {

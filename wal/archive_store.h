@@ -155,6 +155,8 @@ class ArchiveStore {
 
   // The cluster's system identifier: pinned by the first file that has one, 0 before that.
   Result<std::uint64_t> system_id() const;
+  // kInvalid when a file of that identifier (0: it has none) belongs to another cluster.
+  Result<void> check_system_id(const WalName& name, std::uint64_t system_id) const;
 
   // Whether this archive was once made complete by a peer: a node that is new or was replaced
   // does not count towards a quorum, nor as evidence of absence, before that (H42).
@@ -205,6 +207,7 @@ class ArchiveStore {
   Result<void> put_aside(const WalName& name, File& file, const FileFacts& facts);
   Result<void> settle_conflicts(const WalName& name, const FileFacts& kept);
   Result<void> pin_system_id(const WalName& name, std::uint64_t system_id);
+  Result<void> pin(std::uint64_t system_id);
   Result<void> put_state_file(const std::string& path, std::string_view content);
   Result<SegmentPosition> read_position(const std::string& path) const;
   Result<void> write_position(const std::string& path, SegmentPosition position);

@@ -172,6 +172,19 @@ class Push(Case):
                    "node1 turns node2 away")
         self.assertEqual(cluster.archive("node2"), {})
 
+    def test_h11_a_foreign_file_does_not_reach_a_peer_whose_archive_is_new(self):
+        cluster = self.cluster()
+        self.assert_push(cluster.push("node1", segment_name(1), segment(1)), 0)
+        directory = cluster.archive_dir("node3")
+        directory.rename(directory.parent / "lost")
+        directory.mkdir(mode=0o700)
+        shutil.chown(directory, cluster.user)
+        foreign = segment(9, system_id=42)
+        self.assert_push(cluster.push("node2", segment_name(9), foreign), 2, "system identifier")
+        self.assert_push(cluster.push("node1", segment_name(2), segment(2)), 0)
+        wait_until(lambda: cluster.archived("node3", segment_name(2)), 15, "node3 takes its own")
+        self.assertNotIn(segment_name(9), cluster.archive("node3"))
+
     def test_h12_a_file_that_changes_is_not_acknowledged(self):
         cluster = self.cluster(nodes=1)
         size = 64 << 20

@@ -250,6 +250,30 @@ TEST_F(ArchiveStoreTest, H11RefusesAnotherCluster) {
                Errc::kInvalid);
 }
 
+TEST_F(ArchiveStoreTest, H11AnArchiveReplacedUnderItsProcessIsPinnedAgain) {
+  ASSERT_TRUE(put(store_, name_, file_).ok());
+  fs::remove_all(archive_path(""));
+  fs::create_directory(archive_path(""));
+  const SegmentSpec foreign{.lsn = 2U << 24, .system_id = kTestSystemId + 1};
+  const Bytes foreign_file = build_archive_file(name_of(foreign), build_segment(foreign));
+  EXPECT_EQ(put(store_, name_of(foreign), foreign_file).error().code, Errc::kInvalid);
+  EXPECT_EQ(store_.system_id().value(), kTestSystemId);
+  ArchiveStore receiver(file_system_, {.directory = store_.directory(), .seed = 2});
+  EXPECT_EQ(put(receiver, name_of(foreign), foreign_file).error().code, Errc::kInvalid);
+  EXPECT_TRUE(put(receiver, name_, file_).ok());
+}
+
+TEST_F(ArchiveStoreTest, H11TellsAFileOfAnotherClusterBeforeItIsStored) {
+  EXPECT_TRUE(store_.check_system_id(name_, kTestSystemId + 1).ok());  // nobody was first yet
+  ASSERT_TRUE(put(store_, name_, file_).ok());
+  ArchiveStore again(file_system_, {.directory = store_.directory(), .seed = 2});
+  for (ArchiveStore* store : {&store_, &again}) {
+    EXPECT_TRUE(store->check_system_id(name_, kTestSystemId).ok());
+    EXPECT_TRUE(store->check_system_id(name_, 0).ok());
+    EXPECT_EQ(store->check_system_id(name_, kTestSystemId + 1).error().code, Errc::kInvalid);
+  }
+}
+
 TEST_F(ArchiveStoreTest, PinsTheSystemIdentifierAtFirstUse) {
   EXPECT_EQ(store_.system_id().value(), 0U);
   const WalName history = WalName::parse("00000002.history").value();
