@@ -20,6 +20,8 @@
 namespace pgwalship {
 namespace {
 
+// Far more than a cluster of PostgreSQL servers has. Each is a link with a thread of its own.
+constexpr std::size_t kNodesMax = 64;
 constexpr std::size_t kFileSizeMax = 1 << 20;  // a cluster's configuration has a page or two
 
 std::string host_name() {
@@ -175,6 +177,15 @@ class Loader {
 
   void check_nodes() {
     const std::vector<Node>& nodes = config_.nodes.nodes;
+    if (nodes.size() > kNodesMax) {
+      problems_.add(node_lines_[kNodesMax], "[cluster] node",
+                    Error{Errc::kInvalid,
+                          "at most " + std::to_string(kNodesMax) +
+                              " nodes can be listed, these are " + std::to_string(nodes.size()),
+                          ""});
+      broken_.emplace_back("[cluster] node");
+      return;
+    }
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       for (std::size_t j = 0; j < i; ++j) {
         const std::string first = ", first in line " + std::to_string(node_lines_[j]);
@@ -182,12 +193,15 @@ class Loader {
           problems_.add(
               node_lines_[i], "[cluster] node",
               Error{Errc::kInvalid, "'" + nodes[i].name + "' is listed twice" + first, ""});
-        } else if (nodes[i].address == nodes[j].address && nodes[i].port == nodes[j].port) {
+          break;
+        }
+        if (nodes[i].address == nodes[j].address && nodes[i].port == nodes[j].port) {
           problems_.add(node_lines_[i], "[cluster] node",
                         Error{Errc::kInvalid,
                               "address " + nodes[i].address + " port " +
                                   std::to_string(nodes[i].port) + " is listed twice" + first,
                               "one archive under two names would count twice in a quorum"});
+          break;
         }
       }
     }

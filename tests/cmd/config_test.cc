@@ -301,6 +301,26 @@ TEST(Config, RefusesNodesThatCannotBeToldApart) {
   EXPECT_EQ(problems(with("[cluster]\nnode = pgdb4 address=10.0.0.2\n")), "");
 }
 
+// Each node is a link with a thread of its own; and each problem costs a line of PostgreSQL's log.
+TEST(Config, RefusesMoreNodesThanAClusterCanHave) {
+  std::string lines = "[cluster]\n";
+  for (int i = 0; i < 20'000; ++i) {
+    lines += "node = n" + std::to_string(i) + " address=10.0.0.1\n";
+  }
+  EXPECT_EQ(problems(with(lines)),
+            "f:75: [cluster] node: at most 64 nodes can be listed, these are 20003");
+}
+
+TEST(Config, SaysOfEachNodeOnceThatItIsListedTwice) {
+  EXPECT_EQ(
+      problems(with("[cluster]\nnode = pgdb4 address=10.0.0.4\nnode = pgdb5 address=10.0.0.4\n"
+                    "node = pgdb6 address=10.0.0.4\n")),
+      "f:15: [cluster] node: address 10.0.0.4 port 22 is listed twice, first in line 14 "
+      "(HINT: one archive under two names would count twice in a quorum)\n"
+      "f:16: [cluster] node: address 10.0.0.4 port 22 is listed twice, first in line 14 "
+      "(HINT: one archive under two names would count twice in a quorum)");
+}
+
 TEST(Config, RefusesAQuorumThatCanNeverHold) {
   EXPECT_EQ(problems(with("[cluster]\nquorum = ANY 3 (*)\n")),
             "f:14: [cluster] quorum: ANY 3 (*) can never hold on node 'pgdb1.example.com': it "
