@@ -202,7 +202,6 @@ PostgresWatch::~PostgresWatch() {
 }
 
 void PostgresWatch::run() {
-  const auto interval = std::chrono::ceil<std::chrono::milliseconds>(options_.interval).count();
   pollfd stop{stop_.get(), POLLIN, 0};
   while (stop.revents == 0) {
     const Result<PostgresFacts> asked = Inquiry(clock_, stop_.get()).ask(options_);
@@ -214,6 +213,9 @@ void PostgresWatch::run() {
     }
     std::ignore = answers_.try_push(facts);  // full: see kAnswersMax
     // A signal handler of the process ends the wait early: then it is asked sooner.
+    const Duration pause =
+        asked.ok() ? options_.interval : std::min(options_.interval, options_.interval_down);
+    const auto interval = std::chrono::ceil<std::chrono::milliseconds>(pause).count();
     std::ignore = ::poll(&stop, 1, static_cast<int>(interval));
   }
 }

@@ -16,6 +16,7 @@ class PostgresWatch {
   struct Options {
     std::string conninfo;  // as libpq reads it
     Duration interval = std::chrono::seconds(10);
+    Duration interval_down = std::chrono::seconds(2);  // while it does not answer
     Duration connect_timeout = std::chrono::seconds(2);
     Duration query_timeout = std::chrono::seconds(2);
   };

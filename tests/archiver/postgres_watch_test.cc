@@ -140,9 +140,19 @@ TEST_F(PostgresWatchTest, H14StopsAtOnceWhileTheServerHangs) {
 TEST_F(PostgresWatchTest, StopsAtOnceBetweenTwoQuestions) {
   auto seldom = options("host=/nowhere/at/all user=nobody");
   seldom.interval = 1h;
+  seldom.interval_down = 1h;
   watch(seldom);
   next();
   EXPECT_LT(time_to_stop(), 10s);
+}
+
+TEST_F(PostgresWatchTest, AsksMoreOftenWhileThereIsNoServer) {
+  auto seldom = options("host=/nowhere/at/all user=nobody");
+  seldom.interval = 1h;
+  seldom.interval_down = 50ms;
+  watch(seldom);
+  next();
+  EXPECT_FALSE(next().reachable);
 }
 
 TEST_F(PostgresWatchTest, SaysOnOneLineWhyThereIsNoServer) {
