@@ -189,7 +189,9 @@ void ExpireService::read_archive(const RunRef& run) {
   RetentionInputs known;
   known.rules = options_.rules;
   known.server_timeline = server_timeline_;
-  known.holds = holds();
+  if (options_.rules.any()) {
+    known.holds = holds();  // without rules nobody was asked
+  }
   if (clock_watch_.trusted(machine_.loop.now())) {
     known.now = machine_.clock.wall();
   }

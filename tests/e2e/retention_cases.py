@@ -130,6 +130,14 @@ class Rules(Case):
         self.assertIn(f"the server of node1 needs from {names[4][8:]} on", outcome.out)
         self.assertEqual(sorted(cluster.archive("node2")), names[4:])
 
+    def test_without_rules_nothing_is_said_of_peers(self):
+        cluster = self.cluster(nodes=2)
+        self.archive_some(cluster)
+        outcome = cluster.pgwalship("node1", "expire", "--dry-run")
+        self.assertEqual(outcome.code, 0, outcome)
+        self.assertIn("no rule is configured", outcome.out)
+        self.assertNotIn("has not answered", outcome.out)
+
     def test_without_the_daemon_only_a_dry_run_works(self):
         cluster = self.cluster(nodes=2)
         set_retention(cluster, size="20kB")
