@@ -17,7 +17,9 @@ constexpr std::size_t kHeardBytesMax = 80;
 bool is_answer(const Message& message) {
   return std::holds_alternative<Done>(message) || std::holds_alternative<StatResult>(message) ||
          std::holds_alternative<GetBegin>(message) || std::holds_alternative<Data>(message) ||
-         std::holds_alternative<GetEnd>(message) || std::holds_alternative<CompareResult>(message);
+         std::holds_alternative<GetEnd>(message) ||
+         std::holds_alternative<CompareResult>(message) ||
+         std::holds_alternative<OfferDeclined>(message);
 }
 
 std::string printable(std::string text) {

@@ -204,6 +204,13 @@ TEST_F(ConversationTest, PassesAnswersUpInOrder) {
   EXPECT_EQ(std::get<StatResult>(std::get<Message>(talk_.events()[1])).id, 8U);
 }
 
+TEST_F(ConversationTest, ADeclinedOfferIsAnAnswerAndNoBreachOfTheProtocol) {
+  greet();
+  ASSERT_TRUE(hear(OfferDeclined{7}).ok());
+  ASSERT_EQ(talk_.events().size(), 1U);
+  EXPECT_EQ(std::get<OfferDeclined>(std::get<Message>(talk_.events()[0])).id, 7U);
+}
+
 TEST_F(ConversationTest, PingsWhenItIsTimeAndMeasuresTheRoundTrip) {
   greet();
   talk_.tick(kStart + 2s);
