@@ -90,15 +90,12 @@ void FetchService::relay(const WalName& name, std::size_t skip, RelayHandler on_
       on_message(Done{0, {}, Error{Errc::kRetry, ended.message, ended.hint}, {}});
     }
   };
-  fetches_.emplace(id, Fetching{name,
-                                Purpose::kRelay,
-                                nullptr,
-                                std::move(on_answer),
-                                {},
-                                {},
-                                std::move(on_message),
-                                skip,
-                                machine_.loop.now()});
+  fetches_.emplace(id, Fetching{.name = name,
+                                .purpose = Purpose::kRelay,
+                                .on_answer = std::move(on_answer),
+                                .on_message = std::move(on_message),
+                                .skip = skip,
+                                .moved_at = machine_.loop.now()});
   start(id, Duration::zero(), FetchPlan::LocalCopy::kAbsent, false);
 }
 
@@ -122,10 +119,10 @@ void FetchService::begin_ahead(const std::vector<WalName>& names) {
 void FetchService::begin(const WalName& name, Purpose purpose, Duration wait,
                          AnswerHandler on_answer) {
   const FetchId id = next_fetch_++;
-  fetches_.emplace(
-      id,
-      Fetching{
-          name, purpose, nullptr, std::move(on_answer), {}, {}, nullptr, 0, machine_.loop.now()});
+  fetches_.emplace(id, Fetching{.name = name,
+                                .purpose = purpose,
+                                .on_answer = std::move(on_answer),
+                                .moved_at = machine_.loop.now()});
   const bool alone = options_.nodes.size() < 2;
   auto job = [this, id, name, purpose, wait, alone]() -> Worker::Completion {
     // In this order: an archive that became complete after the look did not give that look weight.
@@ -213,7 +210,9 @@ void FetchService::on_up(NodeId peer, const Hello& theirs) {
 void FetchService::on_down(NodeId peer, const Error&) {
   std::vector<FetchId> ids;
   for (auto& [id, fetching] : fetches_) {
-    drop_pull(fetching, peer);
+    if (fetching.source && fetching.source->peer == peer) {
+      drop_source(fetching);
+    }
     if (fetching.plan) {
       ids.push_back(id);
     }
@@ -284,141 +283,65 @@ void FetchService::act(FetchId id, const AskPeer& action) {
 
 void FetchService::act(FetchId id, const PullFrom& action) {
   Fetching& fetching = fetches_.at(id);
-  const WalName name = fetching.name;
-  const Purpose purpose = fetching.purpose;
-  auto pull = std::make_shared<Pull>();
-  pull->peer = action.peer;
-  pull->purpose = purpose;
-  fetching.pulls[action.peer] = pull;
-  ++open_pulls_[action.peer];
-  if (purpose == Purpose::kRelay) {
-    machine_.links.request(
-        action.peer,
-        [&](std::uint64_t request) -> Message {
-          return Get{request, name};
+  const NodeId peer = action.peer;
+  const bool is_wanted = fetching.purpose == Purpose::kWanted;
+  ++open_pulls_[peer];
+  if (fetching.purpose == Purpose::kRelay) {
+    const std::uint64_t request = machine_.links.request(
+        peer,
+        [&](std::uint64_t get) -> Message {
+          return Get{get, fetching.name};
         },
-        [this, id, pull](const Message& message) { pass_on(id, pull, message); });
+        [this, id](const Message& message) { pass_on(id, message); });
+    fetching.source = Source{.peer = peer, .request = request};
     return;
   }
-  const auto reserve =
-      purpose == Purpose::kWanted ? ArchiveStore::Reserve::kUse : ArchiveStore::Reserve::kKeep;
-  const bool posted = storer(purpose).post([this, id, pull, name, reserve]() -> Worker::Completion {
-    auto staged = machine_.store.stage(name, reserve);
-    if (!staged.ok()) {
-      return [this, id, pull, error = staged.error()] { fail_store(id, pull, error); };
+  FilePull::Wish wish{peer, fetching.name,
+                      is_wanted ? ArchiveStore::Reserve::kUse : ArchiveStore::Reserve::kKeep,
+                      is_wanted ? Urgency::kWanted : Urgency::kAhead,
+                      [this, id] { fetches_.at(id).moved_at = machine_.loop.now(); }};
+  // Without room or with a broken disk here, every peer's file would fail alike.
+  auto on_end = [this, id, peer](const Result<PutOutcome>& result, FilePull::Fault fault) {
+    if (fault == FilePull::Fault::kHere) {
+      end_source(id, StoreFailed{peer, result.error()});
+    } else {
+      end_source(id, PullAnswered{peer, result.ok() ? Result<void>() : result.error()});
     }
-    pull->staged = std::move(staged).value();
-    return [] {};
-  });
-  if (!posted) {
-    end_pull(id, pull, PullAnswered{pull->peer, queue_full()});
-    return;
-  }
-  const Urgency urgency = purpose == Purpose::kWanted ? Urgency::kWanted : Urgency::kAhead;
-  machine_.links.request(
-      action.peer,
-      [&](std::uint64_t request) -> Message {
-        return Get{request, name, urgency};
-      },
-      [this, id, pull](const Message& message) { on_piece(id, pull, message); });
+  };
+  fetching.source =
+      Source{.peer = peer,
+             .pull = FilePull::start({storer(fetching.purpose), machine_.links, machine_.store},
+                                     std::move(wish), std::move(on_end))};
 }
 
-void FetchService::pass_on(FetchId id, const PullRef& pull, const Message& message) {
-  const auto fetching = fetches_.find(id);
-  if (pull->failed || fetching == fetches_.end()) {
-    return;
-  }
+void FetchService::pass_on(FetchId id, const Message& message) {
+  Fetching& fetching = fetches_.at(id);
+  const NodeId peer = fetching.source->peer;
   if (const auto* done = std::get_if<Done>(&message)) {
-    end_pull(id, pull,
-             PullAnswered{pull->peer,
-                          done->error ? *done->error : Error{Errc::kProtocol, "no file came", ""}});
+    end_source(id, PullAnswered{peer, done->error ? *done->error
+                                                  : Error{Errc::kProtocol, "no file came", ""}});
     return;
   }
-  fetching->second.on_message(message);
+  fetching.on_message(message);
   if (std::holds_alternative<GetEnd>(message)) {
-    end_pull(id, pull, PullAnswered{pull->peer, {}});
+    end_source(id, PullAnswered{peer, {}});
   }
 }
 
-void FetchService::on_piece(FetchId id, const PullRef& pull, const Message& message) {
-  const auto fetching = fetches_.find(id);
-  if (pull->failed || fetching == fetches_.end()) {
-    return;
-  }
-  fetching->second.moved_at = machine_.loop.now();
-  if (const auto* done = std::get_if<Done>(&message)) {
-    end_pull(id, pull,
-             PullAnswered{pull->peer,
-                          done->error ? *done->error : Error{Errc::kProtocol, "no file came", ""}});
-  } else if (const auto* end = std::get_if<GetEnd>(&message)) {
-    finish_pull(id, pull, end->file_crc32);
-  } else if (const auto* data = std::get_if<Data>(&message)) {
-    pull->received_bytes += data->bytes.size();
-    auto piece = std::make_shared<Bytes>(data->bytes);
-    const bool posted = storer(pull->purpose).post([this, id, pull, piece]() -> Worker::Completion {
-      if (pull->staged) {
-        if (const Result<void> appended = pull->staged->append(*piece); !appended.ok()) {
-          pull->staged.reset();
-          return [this, id, pull, appended] { fail_store(id, pull, appended.error()); };
-        }
-      }
-      return [] {};
-    });
-    if (!posted) {
-      end_pull(id, pull, PullAnswered{pull->peer, queue_full()});
-    }
-  }
+void FetchService::end_source(FetchId id, const FetchEvent& event) {
+  drop_source(fetches_.at(id));
+  feed(id, event);
 }
 
-void FetchService::finish_pull(FetchId id, const PullRef& pull, std::uint32_t file_crc32) {
-  // The checksum only says that it came over as it lies there.
-  const ArchiveStore::Expected expected{pull->received_bytes, file_crc32,
-                                        ArchiveStore::Content::kVerify};
-  const bool posted =
-      storer(pull->purpose).post([this, id, pull, expected]() -> Worker::Completion {
-        if (!pull->staged) {
-          return [] {};  // its failure is on the way
-        }
-        const Result<PutOutcome> outcome = machine_.store.commit(*pull->staged, expected);
-        const Result<void> result = outcome.ok() ? Result<void>() : Result<void>(outcome.error());
-        pull->staged.reset();
-        return [this, id, pull, result] {
-          if (result.ok()) {
-            end_pull(id, pull, PullAnswered{pull->peer, result});
-          } else {
-            fail_store(id, pull, result.error());
-          }
-        };
-      });
-  if (!posted) {
-    end_pull(id, pull, PullAnswered{pull->peer, queue_full()});
+// Nothing comes of it any more.
+void FetchService::drop_source(Fetching& fetching) {
+  const Source source = *std::exchange(fetching.source, std::nullopt);
+  --open_pulls_[source.peer];
+  if (source.pull) {
+    source.pull->abandon();
+  } else if (machine_.links.is_up(source.peer)) {
+    machine_.links.forget(source.peer, source.request);
   }
-}
-
-// Without room or with a broken disk here, every peer's file would fail alike.
-void FetchService::fail_store(FetchId id, const PullRef& pull, const Error& error) {
-  if (error.code == Errc::kNoSpace || error.code == Errc::kIo) {
-    end_pull(id, pull, StoreFailed{pull->peer, error});
-  } else {
-    end_pull(id, pull, PullAnswered{pull->peer, error});
-  }
-}
-
-void FetchService::end_pull(FetchId id, const PullRef& pull, const FetchEvent& event) {
-  pull->failed = true;  // whatever still comes for it is ignored
-  const auto found = fetches_.find(id);
-  if (found == fetches_.end()) {
-    return;
-  }
-  const auto current = found->second.pulls.find(pull->peer);
-  if (current != found->second.pulls.end() && current->second == pull) {
-    drop_pull(found->second, pull->peer);
-    feed(id, event);
-  }
-}
-
-void FetchService::drop_pull(Fetching& fetching, NodeId peer) {
-  open_pulls_[peer] -= fetching.pulls.erase(peer);
 }
 
 void FetchService::act(FetchId id, const FetchEnded& action) {
@@ -427,8 +350,8 @@ void FetchService::act(FetchId id, const FetchEnded& action) {
   if (!found->second.bad_copy.empty()) {
     report_bad_copy(found->second, action);
   }
-  while (!found->second.pulls.empty()) {
-    drop_pull(found->second, found->second.pulls.begin()->first);
+  if (found->second.source) {
+    drop_source(found->second);
   }
   if (action.verdict != FetchVerdict::kFound) {
     release_waiters(id);

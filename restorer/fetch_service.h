@@ -9,7 +9,7 @@
 #include "base/worker.h"
 #include "restorer/fetch_plan.h"
 #include "restorer/prefetch.h"
-#include "transport/link_set.h"
+#include "transport/file_pull.h"
 #include "wal/archive_store.h"
 
 #include <functional>
@@ -88,23 +88,20 @@ class FetchService final : public LinkSet::Observer {
     Duration wait;
     AnswerHandler on_answer;
   };
-  // A file on its way from a peer. The loop thread and the disk worker hand it to each other.
-  struct Pull {
+  // Where a file is coming from.
+  struct Source {
     NodeId peer = 0;
-    Purpose purpose = Purpose::kWanted;
-    std::shared_ptr<StagedFile> staged;
-    std::uint64_t received_bytes = 0;
-    bool failed = false;
+    std::shared_ptr<FilePull> pull{};  // null: of kRelay
+    std::uint64_t request = 0;         // of kRelay
   };
-  using PullRef = std::shared_ptr<Pull>;
   struct Fetching {
     WalName name;
     Purpose purpose = Purpose::kWanted;
-    std::unique_ptr<FetchPlan> plan;
+    std::unique_ptr<FetchPlan> plan{};
     AnswerHandler on_answer;
-    std::map<NodeId, PullRef> pulls;
-    std::vector<Waiter> waiters;
-    RelayHandler on_message;  // of kRelay
+    std::optional<Source> source{};
+    std::vector<Waiter> waiters{};
+    RelayHandler on_message{};  // of kRelay
     std::size_t skip = 0;
     TimePoint moved_at{};    // when something of it came last
     std::string bad_copy{};  // why the local copy is bad; empty: it is not known to be
@@ -123,12 +120,9 @@ class FetchService final : public LinkSet::Observer {
   void act(FetchId id, const AskPeer& action);
   void act(FetchId id, const PullFrom& action);
   void act(FetchId id, const FetchEnded& action);
-  void pass_on(FetchId id, const PullRef& pull, const Message& message);
-  void on_piece(FetchId id, const PullRef& pull, const Message& message);
-  void finish_pull(FetchId id, const PullRef& pull, std::uint32_t file_crc32);
-  void fail_store(FetchId id, const PullRef& pull, const Error& error);
-  void end_pull(FetchId id, const PullRef& pull, const FetchEvent& event);
-  void drop_pull(Fetching& fetching, NodeId peer);
+  void pass_on(FetchId id, const Message& message);
+  void end_source(FetchId id, const FetchEvent& event);
+  void drop_source(Fetching& fetching);
 
   const Options options_;
   Machine machine_;

@@ -72,6 +72,9 @@ void FilePull::on_message(const Message& message) {
     end(done->error ? *done->error : Error{Errc::kProtocol, "no file came", ""}, Fault::kPeer);
   } else if (const auto* data = std::get_if<Data>(&message)) {
     received_bytes_ += data->bytes.size();
+    if (wish_.on_piece) {
+      wish_.on_piece();
+    }
     waiting_.insert(waiting_.end(), data->bytes.begin(), data->bytes.end());
     if (waiting_.size() > kPullWaitingBytesMax) {
       end(too_slow("the peer sends faster than it writes"), Fault::kHere);

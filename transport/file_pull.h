@@ -28,6 +28,7 @@ class FilePull : public std::enable_shared_from_this<FilePull> {
     WalName name;
     ArchiveStore::Reserve reserve = ArchiveStore::Reserve::kKeep;
     Urgency urgency = Urgency::kAhead;  // nobody waits
+    std::function<void()> on_piece{};   // hears of each piece that came; may be empty
   };
   // kHere: the disk or the archive here failed, so another peer's file would fail as well.
   enum class Fault { kNone, kPeer, kHere };
