@@ -40,6 +40,8 @@ class ArchiveLayout {
   std::string scrub_file() const { return state_directory() + "/scrub"; }
   std::string reconciled_file() const { return state_directory() + "/reconciled"; }
   std::string floor_file() const { return state_directory() + "/floor"; }
+  // Held while the floor is read and written.
+  std::string floor_lock_file() const { return tmp_directory() + "/floor.lock"; }
   std::string needs_file() const { return state_directory() + "/needs"; }
   std::string daemon_lock_file() const { return state_directory() + "/daemon.lock"; }
   std::string index_file() const { return state_directory() + "/index"; }

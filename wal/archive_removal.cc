@@ -31,8 +31,15 @@ Result<SegmentPosition> ArchiveStore::floor() const {
   return read_position(layout_.floor_file());
 }
 
-// A lower one would bring back, by reconciling, what has expired.
+// A lower one would bring back, by reconciling, what has expired. Reading and writing are one step
+// to others: between the two another process may record a higher one.
 Result<void> ArchiveStore::raise_floor(SegmentPosition floor) {
+  const std::string lock_path = layout_.floor_lock_file();
+  const Result<std::unique_ptr<File>> lock = take_lock(file_system_, lock_path);
+  if (!lock.ok()) {
+    return lock.error().within("raise the floor of the archive");
+  }
+  const RemoveAtExit unlock(file_system_, lock_path);
   TRY_ASSIGN(const SegmentPosition recorded, this->floor());
   return floor > recorded ? write_position(layout_.floor_file(), floor) : Result<void>();
 }

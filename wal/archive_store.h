@@ -170,7 +170,8 @@ class ArchiveStore {
   // Retention, in wal/archive_removal.cc. Every name below the floor has expired here and is not
   // taken again from a peer; 0 when none has.
   Result<SegmentPosition> floor() const;
-  Result<void> raise_floor(SegmentPosition floor);  // durable on return; a lower one is ignored
+  // Durable on return; a lower one is ignored. kRetry when another process is at it.
+  Result<void> raise_floor(SegmentPosition floor);
   // The oldest position that this node's own server needs from an archive, 0 when that is not
   // known: recorded here so that a receiver can tell peers while the daemon is down.
   Result<SegmentPosition> needs() const;

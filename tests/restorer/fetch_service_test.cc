@@ -61,7 +61,7 @@ TEST_F(FetchServiceTest, BringsAFileFromThePeerThatHasIt) {
   EXPECT_TRUE(is_good_here(file_));
 }
 
-TEST_F(FetchServiceTest, H17ABadCopyOfOnePeerIsServedFromTheOther) {
+TEST_F(FetchServiceTest, H28ABadCopyOfOnePeerIsServedFromTheOther) {
   put_at(1, file_);
   put_at(2, file_);
   rot_at(2, file_);  // which is asked first
@@ -73,7 +73,7 @@ TEST_F(FetchServiceTest, SaysAbsentWhenAllWhoCountSaySo) {
   EXPECT_EQ(fetch(file_).verdict, FetchVerdict::kAbsent);
 }
 
-TEST_F(FetchServiceTest, H6OnlyBadCopiesAreNoAbsence) {
+TEST_F(FetchServiceTest, H28OnlyBadCopiesAreNoAbsence) {
   put_at(1, file_);
   rot_at(1, file_);
   EXPECT_EQ(fetch(file_).verdict, FetchVerdict::kCorrupt);

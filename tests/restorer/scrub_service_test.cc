@@ -48,7 +48,7 @@ TEST_F(ScrubServiceTest, ReadsAllFilesInAPass) {
   EXPECT_EQ(scrub_->mark().last_bad, 0U);
 }
 
-TEST_F(ScrubServiceTest, H17ReplacesABadCopyFromAPeer) {
+TEST_F(ScrubServiceTest, H28ReplacesABadCopyFromAPeer) {
   ASSERT_TRUE(put_file(node_.peer(1).store(), wal_file(6)).ok());
   rot_here(6);
   start();
@@ -58,7 +58,7 @@ TEST_F(ScrubServiceTest, H17ReplacesABadCopyFromAPeer) {
   EXPECT_TRUE(node_.store().verify(wal_file(6).name).ok());
 }
 
-TEST_F(ScrubServiceTest, H17CountsABadCopyThatNobodyCanReplaceAndGoesOn) {
+TEST_F(ScrubServiceTest, H28CountsABadCopyThatNobodyCanReplaceAndGoesOn) {
   rot_here(6);
   start();
   run_a_pass();

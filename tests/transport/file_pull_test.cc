@@ -66,7 +66,7 @@ TEST_F(FilePullTest, AFileThatIsNotThereIsThePeersFault) {
   EXPECT_EQ(end.fault, FilePull::Fault::kPeer);
 }
 
-TEST_F(FilePullTest, H17ABadCopyIsThePeersFaultAndGetsNoName) {
+TEST_F(FilePullTest, H28ABadCopyIsThePeersFaultAndGetsNoName) {
   rot(node_.path(1, file_.name.text() + ".gz"));
   start();
   const End end = run_to_end();

@@ -95,5 +95,32 @@ TEST_F(ArchiveStoreRace, ReplacingACorruptCopyNeverLosesAGoodOne) {
   }
 }
 
+// A floor that falls would bring back, by reconciling, what has expired.
+TEST_F(ArchiveStoreRace, H38TheFloorNeverFallsWhoeverRaisesIt) {
+  auto stores = two_stores();
+  std::vector<std::thread> threads;
+  std::atomic<int> fallen = 0;
+  for (std::size_t i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] {
+      ArchiveStore& store = *stores[i % stores.size()];
+      for (std::uint64_t round = 1; round <= 30; ++round) {
+        const SegmentPosition floor = round * 4 + i;
+        Result<void> raised = store.raise_floor(floor);
+        while (!raised.ok() && raised.error().code == Errc::kRetry) {
+          raised = store.raise_floor(floor);
+        }
+        ASSERT_TRUE(raised.ok()) << raised.error().message;
+        fallen += store.floor().value() < floor ? 1 : 0;
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(fallen, 0);
+  EXPECT_EQ(store_.floor().value(), 30U * 4 + 3);
+  expect_nothing_staged();
+}
+
 }  // namespace
 }  // namespace pgwalship
