@@ -25,7 +25,8 @@ constexpr const char* kQuery =
     " THEN GREATEST(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())"
     " ELSE pg_current_wal_lsn() END,"
     " redo_lsn - '0/0'::pg_lsn, timeline_id,"
-    " (SELECT min(restart_lsn) - '0/0'::pg_lsn FROM pg_replication_slots)"
+    " (SELECT min(restart_lsn) - '0/0'::pg_lsn FROM pg_replication_slots),"
+    " floor(extract(epoch FROM clock_timestamp() - last_archived_time))"
     " FROM pg_stat_archiver, pg_control_checkpoint()";
 
 enum Column : int {
@@ -41,6 +42,7 @@ enum Column : int {
   kRedo,
   kTimeline,
   kOldestSlot,
+  kLastArchivedAge,
   kColumns
 };
 
@@ -151,6 +153,10 @@ class Inquiry {
     facts.current_lsn = column(kLsn);
     facts.redo_lsn = number_of<std::uint64_t>(column(kRedo));
     facts.timeline = number_of<std::uint32_t>(column(kTimeline));
+    if (PQgetisnull(&answer, 0, kLastArchivedAge) == 0) {
+      facts.last_archived_age_seconds =
+          std::max(0.0, static_cast<double>(number_of<std::int64_t>(column(kLastArchivedAge))));
+    }
     facts.oldest_slot_lsn = number_of<std::uint64_t>(column(kOldestSlot));
     return facts;
   }

@@ -160,10 +160,14 @@ void PushService::fail_upload(PushId push, Error error) {
 void PushService::settle_reply(Upload& upload, Result<std::string> verdict) {
   if (verdict.ok()) {
     ++totals_.acknowledged;
+    totals_.raw_bytes += upload.put.facts.raw_bytes;
+    totals_.latency.add(machine_.loop.now() - (upload.deadline - options_.push_timeout));
+    totals_.failing_since.reset();
     totals_.last_name = upload.put.name.text();
     totals_.last_at = machine_.loop.now();
   } else {
     ++totals_.failed;
+    totals_.failing_since = totals_.failing_since.value_or(machine_.loop.now());
     totals_.last_error = upload.put.name.text() + ": " + verdict.error().message;
     totals_.last_error_at = machine_.loop.now();
   }

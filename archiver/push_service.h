@@ -5,6 +5,7 @@
 #include "archiver/offer_tally.h"
 #include "archiver/shipper.h"
 #include "archiver/timeline_service.h"
+#include "base/histogram.h"
 #include "base/log.h"
 #include "base/worker.h"
 #include "transport/file_pull.h"
@@ -73,10 +74,13 @@ class PushService final : public LinkSet::Observer {
   struct Totals {
     std::uint64_t acknowledged = 0;
     std::uint64_t failed = 0;
-    std::string last_name;  // acknowledged
+    std::uint64_t raw_bytes = 0;  // of what was acknowledged, uncompressed
+    LatencyHistogram latency;     // of what was acknowledged, from its first message on
+    std::string last_name;        // acknowledged
     TimePoint last_at{};
     std::string last_error;
     TimePoint last_error_at{};
+    std::optional<TimePoint> failing_since;  // no push was acknowledged since this one failed
   };
   const Totals& totals() const { return totals_; }
   const Shipper& shipper() const { return shipper_; }

@@ -55,6 +55,7 @@ ShipperActions Shipper::step(const ShipperEvent& event, TimePoint now) {
   evaluate(now);
   fill_pulls(now);
   note_quorum(now);
+  note_lags(now);
   return std::exchange(actions_, {});
 }
 
@@ -174,6 +175,9 @@ void Shipper::on(const FileAnswered& event, TimePoint now) {
     ++peer.view.files_sent;
     peer.progressed = true;
     peer.view.refuses = false;
+    if (peer.view.state == PeerState::kCurrent) {
+      peer.view.lags_since.reset();  // what is in flight under load is no lag
+    }
     mark(event.peer, item, Holding::kDurable, nullptr);
   } else if (event.result.error().code == Errc::kConflict) {
     mark(event.peer, item, Holding::kConflict, &event.result.error());

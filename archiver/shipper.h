@@ -78,6 +78,8 @@ class Shipper {
     std::string last_error;   // of the link or of a file; empty when all is well
     std::size_t in_flight = 0;
     std::size_t backlog = 0;  // known files it lacks, in flight included; grows while it is down
+    // Since when it has lacked some file; while it is current: since its last answer.
+    std::optional<TimePoint> lags_since;
     std::uint64_t files_sent = 0;
   };
   struct OwnView {            // of the archive here
@@ -96,6 +98,7 @@ class Shipper {
   // Whether a push now could be acknowledged by the peers that are up; why not, in words.
   bool quorum_reachable() const;
   std::string quorum_trouble(TimePoint now) const;
+  TimePoint quorum_changed() const { return quorum_changed_; }  // when it was last gained or lost
   const std::deque<ConflictView>& conflicts() const { return conflicts_; }
   std::size_t open_pushes() const { return pushes_.size(); }
 
@@ -156,6 +159,7 @@ class Shipper {
   void forget_conflicts(NodeId peer, const Differences& differences);
   void note_conflict(const WalName& name, const std::string& where, const Error& error);
   void note_quorum(TimePoint now);
+  void note_lags(TimePoint now);
   void meet_newcomer(NodeId newcomer, TimePoint now);
   bool covers_enough_for(NodeId newcomer) const;
   SegmentPosition floor_of_completeness() const;

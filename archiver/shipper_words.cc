@@ -77,6 +77,17 @@ void Shipper::note_quorum(TimePoint now) {
   }
 }
 
+void Shipper::note_lags(TimePoint now) {
+  for (Peer& peer : peers_) {
+    PeerView& view = peer.view;
+    if (view.backlog == 0) {
+      view.lags_since.reset();
+    } else {
+      view.lags_since = view.lags_since.value_or(now);
+    }
+  }
+}
+
 std::string Shipper::peer_trouble(NodeId id, TimePoint now) const {
   const PeerView& view = peers_[id].view;
   if (view.state == PeerState::kDown) {

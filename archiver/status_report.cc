@@ -1,6 +1,7 @@
 #include "archiver/status_report.h"
 
 #include "wal/data_directory.h"
+#include "wal/lsn.h"
 
 #include <nlohmann/json.hpp>
 
@@ -47,6 +48,9 @@ Json peers_json(const StatusInputs& in) {
     peer["last_error"] = view.last_error;
     peer["in_flight"] = view.in_flight;
     peer["backlog"] = view.backlog;
+    peer["lag_seconds"] = view.lags_since ? seconds_since(*view.lags_since, in.now) : 0.0;
+    peer["connects"] = counters.connects;
+    peer["bytes_received"] = counters.bytes_received;
     peer["round_trip_ms"] = std::chrono::duration<double, std::milli>(counters.round_trip).count();
     peer["bytes_sent"] = counters.bytes_sent;
     const std::uint64_t by_hash = in.pushes == nullptr ? 0 : in.pushes->acknowledged_by_hash(id);
@@ -114,8 +118,10 @@ Json archive_json(const StatusInputs& in) {
   archive["fetching"] = own.in_flight;
   archive["fetched"] = own.files_pulled;
   archive["fetch_error"] = own.last_error;
+  archive["minimum_free_bytes"] = in.daemon.minimum_free_bytes;
   archive["quarantined"] = in_need_of_a_look(in.disk.quarantined);
   archive["error"] = in.disk.error;
+  archive["reading"] = in.disk.reading;
   return archive;
 }
 
@@ -126,6 +132,7 @@ Json timelines_json(const StatusInputs& in) {
     troubles.push_back(Json{{"timeline", trouble.timeline},
                             {"gaps", trouble.gaps},
                             {"missing_segments", trouble.missing_segments},
+                            {"needed_segments", trouble.needed_segments},
                             {"first_gap", trouble.first_gap},
                             {"contradictions", trouble.contradiction_count},
                             {"texts", trouble.contradictions}});
@@ -158,6 +165,14 @@ Json push_json(const StatusInputs& in) {
   if (!in.totals.last_error.empty()) {
     push["last_error_age_seconds"] = seconds_since(in.totals.last_error_at, in.now);
   }
+  if (in.totals.failing_since) {
+    push["failing_seconds"] = seconds_since(*in.totals.failing_since, in.now);
+  }
+  push["raw_bytes"] = in.totals.raw_bytes;
+  const LatencyHistogram& latency = in.totals.latency;
+  push["latency"] = Json{{"bounds_seconds", LatencyHistogram::kBounds},
+                         {"counts", latency.counts()},
+                         {"sum_seconds", latency.sum_seconds()}};
   return push;
 }
 
@@ -173,6 +188,16 @@ Json scrub_json(const CareFacts& care) {
     scrub["last_pass_repaired"] = care.last_repaired;
   }
   return scrub;
+}
+
+Json restore_json(const CareFacts& care) {
+  return Json{{"fetched_ahead", care.fetched_ahead},
+              {"found", care.fetches_found},
+              {"absent", care.fetches_absent},
+              {"unanswered", care.fetches_unanswered},
+              {"fetched_bytes", care.fetched_bytes},
+              {"bad_copies", care.bad_copies},
+              {"bad_copies_replaced", care.bad_copies_repaired}};
 }
 
 Json back_fill_json(const BackFill::View* view) {
@@ -196,10 +221,30 @@ std::string current_role(const StatusInputs& in) {
   return in.disk.role == "recovering" ? in.disk.role : "standby";
 }
 
+// Finished segments between what the server has archived and where it writes now: none while its
+// archiver keeps up. Nothing when that cannot be told: on a standby, or before the first one.
+std::optional<std::uint64_t> unarchived_segments(const PostgresFacts& facts) {
+  const auto archived = WalName::parse(facts.last_archived_wal);
+  const auto lsn = parse_lsn(facts.current_lsn);
+  if (facts.role != PostgresFacts::Role::kPrimary || facts.segment_bytes == 0 || !archived.ok() ||
+      archived.value().kind() == WalKind::kHistory || !lsn) {
+    return std::nullopt;
+  }
+  const SegmentPosition position = archived.value().position();
+  const std::uint64_t a_log = (std::uint64_t{1} << 32U) / facts.segment_bytes;
+  const std::uint64_t done = (position >> 32U) * a_log + (position & 0xFFFFFFFFU) + 1;
+  const std::uint64_t current = *lsn / facts.segment_bytes;
+  return current > done ? current - done : 0;
+}
+
 Json postgresql_json(const StatusInputs& in) {
   Json postgresql{{"role", current_role(in)}};
   if (in.disk.ready_files) {
     postgresql["ready"] = *in.disk.ready_files;
+    const auto& oldest = in.disk.oldest_ready;
+    postgresql["oldest_ready_age_seconds"] =
+        oldest ? std::max(0.0, std::chrono::duration<double>(in.daemon.now - *oldest).count())
+               : 0.0;
   }
   if (in.disk.unarchived_files) {
     postgresql["unarchived"] = *in.disk.unarchived_files;
@@ -225,6 +270,12 @@ Json postgresql_json(const StatusInputs& in) {
     postgresql["last_failed"] = facts.last_failed_wal;
     postgresql["lsn"] = facts.current_lsn;
     postgresql["version"] = facts.server_version;
+    if (facts.last_archived_age_seconds) {
+      postgresql["last_archived_age_seconds"] = *facts.last_archived_age_seconds;
+    }
+    if (const auto behind = unarchived_segments(facts); behind && facts.reachable) {
+      postgresql["unarchived_segments"] = *behind;
+    }
   }
   return postgresql;
 }
@@ -260,7 +311,12 @@ void read_data_directory(FileSystem& file_system, const std::string& path,
   std::uint64_t unarchived = 0;
   for (const ArchiveMark& mark : marks.value()) {
     if (mark.kind == ArchiveMark::Kind::kReady) {
-      ++*facts.ready_files;
+      if (++*facts.ready_files == 1) {  // in archiving order, which is that of their marking
+        const auto mark_file =
+            file_system.stat(directory.archive_status() + "/" + mark.name.text() + ".ready");
+        facts.oldest_ready =
+            mark_file.ok() ? std::optional(mark_file.value().modified) : std::nullopt;
+      }
       unarchived += std::binary_search(archived.begin(), archived.end(), mark.name) ? 0 : 1;
     }
   }
@@ -302,24 +358,31 @@ DiskFacts read_disk_facts(FileSystem& file_system, const ArchiveStore& store,
 
 std::string status_json(const StatusInputs& in) {
   const bool held = in.shipper.quorum_reachable();
-  const Json report{{"version", 1},
-                    {"node", in.nodes.at(in.nodes.self).name},
-                    {"cluster", in.cluster},
-                    {"role", current_role(in)},
-                    {"system_identifier", std::to_string(in.disk.system_id)},
-                    {"quorum", Json{{"expression", in.quorum},
-                                    {"held", held},
-                                    {"why", held ? "" : in.shipper.quorum_trouble(in.now)}}},
-                    {"peers", peers_json(in)},
-                    {"archive", archive_json(in)},
-                    {"timelines", timelines_json(in)},
-                    {"push", push_json(in)},
-                    {"conflicts", conflicts_json(in)},
-                    {"back_fill", back_fill_json(in.back_fill)},
-                    {"scrub", scrub_json(in.care)},
-                    {"restore", Json{{"fetched_ahead", in.care.fetched_ahead}}},
-                    {"postgresql", postgresql_json(in)},
-                    {"retention", retention_json(in)}};
+  const TimePoint changed = in.shipper.quorum_changed();
+  const double uptime = std::chrono::duration<double>(in.daemon.uptime).count();
+  const Json report{
+      {"version", 1},
+      {"time", std::chrono::duration<double>(in.daemon.now.time_since_epoch()).count()},
+      {"daemon", Json{{"version", in.daemon.version}, {"uptime_seconds", uptime}}},
+      {"node", in.nodes.at(in.nodes.self).name},
+      {"cluster", in.cluster},
+      {"role", current_role(in)},
+      {"system_identifier", std::to_string(in.disk.system_id)},
+      {"quorum",
+       Json{{"expression", in.quorum},
+            {"held", held},
+            {"since_seconds", changed == TimePoint{} ? uptime : seconds_since(changed, in.now)},
+            {"why", held ? "" : in.shipper.quorum_trouble(in.now)}}},
+      {"peers", peers_json(in)},
+      {"archive", archive_json(in)},
+      {"timelines", timelines_json(in)},
+      {"push", push_json(in)},
+      {"conflicts", conflicts_json(in)},
+      {"back_fill", back_fill_json(in.back_fill)},
+      {"scrub", scrub_json(in.care)},
+      {"restore", restore_json(in.care)},
+      {"postgresql", postgresql_json(in)},
+      {"retention", retention_json(in)}};
   return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

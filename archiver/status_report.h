@@ -27,10 +27,12 @@ struct DiskFacts {
   std::optional<std::uint64_t> free_bytes;
   std::string role = "unknown";              // primary, standby, recovering, stopped, unknown
   std::optional<std::uint64_t> ready_files;  // .ready files in pg_wal/archive_status
+  std::optional<WallTime> oldest_ready;      // when the first of them was marked
   // Of these, what the archive lacks; known of a stopped server only.
   std::optional<std::uint64_t> unarchived_files;
   std::string data_directory;
   std::string error;  // why the archive could not be read, or empty; for the caller to fill in
+  bool reading = false;  // it has not been read once yet; for the caller, too
 };
 // Reads them; blocks. `data_directory` may be empty.
 DiskFacts read_disk_facts(FileSystem& file_system, const ArchiveStore& store,
@@ -47,6 +49,21 @@ struct CareFacts {
   std::uint64_t last_bad = 0;
   std::uint64_t last_repaired = 0;
   std::uint64_t fetched_ahead = 0;
+  // FetchService::Totals, which this floor does not see.
+  std::uint64_t fetches_found = 0;
+  std::uint64_t fetches_absent = 0;
+  std::uint64_t fetches_unanswered = 0;
+  std::uint64_t fetched_bytes = 0;
+  std::uint64_t bad_copies = 0;
+  std::uint64_t bad_copies_repaired = 0;
+};
+
+// The daemon itself.
+struct DaemonFacts {
+  std::string version;
+  WallTime now{};  // as the clock of the machine has it
+  Duration uptime{};
+  std::uint64_t minimum_free_bytes = 0;  // of the archive's file system; 0: none is kept free
 };
 
 struct StatusInputs {
@@ -69,6 +86,7 @@ struct StatusInputs {
   PgWalForecast pg_wal{{}};
   const PushService* pushes = nullptr;        // for what peers acknowledged by hash
   const BackFill::View* back_fill = nullptr;  // null: not done, without data-directory
+  DaemonFacts daemon = {};
 };
 std::string status_json(const StatusInputs& inputs);
 

@@ -21,6 +21,7 @@ std::vector<TimelineTrouble> find_timeline_troubles(const ArchiveSurvey& survey)
       trouble.first_gap = run_text(gap.run, survey.segment_bytes);
     }
     trouble.missing_segments += gap.run.count();
+    trouble.needed_segments += gap.branch == ArchiveGap::Branch::kNeeded ? gap.run.count() : 0;
   }
   for (const TimelineFinding& finding : graph.findings()) {
     TimelineTrouble& trouble = of(finding.timeline);

@@ -14,6 +14,7 @@ struct TimelineTrouble {
   std::uint32_t timeline = 0;
   std::uint64_t gaps = 0;
   std::uint64_t missing_segments = 0;
+  std::uint64_t needed_segments = 0;             // of these: every recovery past them stops there
   std::string first_gap = {};                    // its names; empty without a gap
   std::vector<std::string> contradictions = {};  // the first few, in words
   std::uint64_t contradiction_count = 0;

@@ -76,6 +76,7 @@ struct Daemon::Parts {
         nodes(nodes_of(c)),
         signals(std::move(signal_fd)),
         loop(std::move(event_loop)),
+        started_at(loop->now()),
         listener(std::move(local_listener)),
         store(file_system, {c.archive.directory, c.archive.minimum_free_bytes, seed_from_system()}),
         links(*loop),
@@ -125,6 +126,7 @@ struct Daemon::Parts {
   NodeList nodes;
   Fd signals;
   std::unique_ptr<EventLoop> loop;
+  const TimePoint started_at;
   std::unique_ptr<LocalListener> listener;
   PosixFileSystem file_system;
   std::unique_ptr<File> archive_lock;
@@ -364,6 +366,13 @@ CareFacts Daemon::Parts::care() const {
   facts.last_bad = mark.last_bad;
   facts.last_repaired = mark.last_repaired;
   facts.fetched_ahead = fetches.files_ahead();
+  const FetchService::Totals& fetched = fetches.totals();
+  facts.fetches_found = fetched.found;
+  facts.fetches_absent = fetched.absent;
+  facts.fetches_unanswered = fetched.unanswered;
+  facts.fetched_bytes = fetched.pulled_bytes;
+  facts.bad_copies = fetched.bad_copies;
+  facts.bad_copies_repaired = fetched.repaired;
   return facts;
 }
 
@@ -385,27 +394,31 @@ void Daemon::Parts::read_status(const std::function<void(std::string)>& handler)
         facts->error = index.error()->message;
       } else if (!index.scanned()) {
         facts->error = "the archive is still being read";
+        facts->reading = true;
       }
       const auto& asked = postgres_news.latest();
-      handler(status_json(StatusInputs{.nodes = nodes,
-                                       .cluster = config.cluster.name,
-                                       .archive_directory = config.archive.directory,
-                                       .quorum = config.quorum.text(),
-                                       .config_digest = config_digest(config),
-                                       .shipper = pushes.shipper(),
-                                       .totals = pushes.totals(),
-                                       .links = links,
-                                       .disk = *facts,
-                                       .archive = index.index(),
-                                       .now = loop->now(),
-                                       .postgres = asked ? &*asked : nullptr,
-                                       .care = care(),
-                                       .timelines = &pushes.timelines(),
-                                       .verdicts = &conflicts.verdicts(),
-                                       .retention = expiry.view(),
-                                       .pg_wal = space.forecast(),
-                                       .pushes = &pushes,
-                                       .back_fill = pg_wal ? &pg_wal->view() : nullptr}));
+      handler(status_json(
+          StatusInputs{.nodes = nodes,
+                       .cluster = config.cluster.name,
+                       .archive_directory = config.archive.directory,
+                       .quorum = config.quorum.text(),
+                       .config_digest = config_digest(config),
+                       .shipper = pushes.shipper(),
+                       .totals = pushes.totals(),
+                       .links = links,
+                       .disk = *facts,
+                       .archive = index.index(),
+                       .now = loop->now(),
+                       .postgres = asked ? &*asked : nullptr,
+                       .care = care(),
+                       .timelines = &pushes.timelines(),
+                       .verdicts = &conflicts.verdicts(),
+                       .retention = expiry.view(),
+                       .pg_wal = space.forecast(),
+                       .pushes = &pushes,
+                       .back_fill = pg_wal ? &pg_wal->view() : nullptr,
+                       .daemon = {PGWALSHIP_VERSION, clock.wall(), loop->now() - started_at,
+                                  config.archive.minimum_free_bytes}}));
     };
   });
   if (!posted) {

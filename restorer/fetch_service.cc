@@ -70,6 +70,20 @@ void FetchService::heal(const WalName& name) {
   }
 }
 
+void FetchService::count(const Fetching& fetching, const FetchEnded& ended) {
+  if (fetching.purpose == Purpose::kWanted) {
+    const bool found = ended.verdict == FetchVerdict::kFound;
+    const bool absent = ended.verdict == FetchVerdict::kAbsent;
+    totals_.found += found ? 1 : 0;
+    totals_.absent += absent ? 1 : 0;
+    totals_.unanswered += !found && !absent ? 1 : 0;
+  }
+  if (!fetching.bad_copy.empty()) {
+    ++totals_.bad_copies;
+    totals_.repaired += ended.verdict == FetchVerdict::kFound ? 1 : 0;
+  }
+}
+
 // One line for each bad copy, whoever met it: a client, the scrub, a peer that lacks the file.
 void FetchService::report_bad_copy(const Fetching& fetching, const FetchEnded& ended) {
   const std::string& name = fetching.name.text();
@@ -305,6 +319,9 @@ void FetchService::act(FetchId id, const PullFrom& action) {
     if (fault == FilePull::Fault::kHere) {
       end_source(id, StoreFailed{peer, result.error()});
     } else {
+      if (result.ok()) {
+        totals_.pulled_bytes += fetches_.at(id).source->pull->received_bytes();
+      }
       end_source(id, PullAnswered{peer, result.ok() ? Result<void>() : result.error()});
     }
   };
@@ -347,6 +364,7 @@ void FetchService::drop_source(Fetching& fetching) {
 void FetchService::act(FetchId id, const FetchEnded& action) {
   const auto found = fetches_.find(id);
   CHECK(found != fetches_.end());
+  count(found->second, action);
   if (!found->second.bad_copy.empty()) {
     report_bad_copy(found->second, action);
   }

@@ -67,8 +67,18 @@ class FetchService final : public LinkSet::Observer {
   // A recovery on this node was given this segment: the next ones are fetched ahead of it.
   void restored(const WalName& name, std::uint32_t segment_bytes);
   bool in_recovery() const { return prefetch_.in_recovery(machine_.loop.now()); }
-  // Bytes and files that came ahead of a recovery, for status.
+  // Files that came ahead of a recovery, for status.
   std::uint64_t files_ahead() const { return files_ahead_; }
+  // Since the start. What the client found in the local archive by itself is not in here.
+  struct Totals {
+    std::uint64_t found = 0;         // fetches of clients, by their verdict
+    std::uint64_t absent = 0;        // proven
+    std::uint64_t unanswered = 0;    // not provable, only corrupt copies, no room
+    std::uint64_t pulled_bytes = 0;  // compressed, of files that were stored here
+    std::uint64_t bad_copies = 0;    // that were met here
+    std::uint64_t repaired = 0;      // of these
+  };
+  const Totals& totals() const { return totals_; }
 
   void on_up(NodeId peer, const Hello& theirs) override;
   void on_down(NodeId peer, const Error& reason) override;
@@ -114,6 +124,7 @@ class FetchService final : public LinkSet::Observer {
   Worker& storer(Purpose purpose);
   bool is_stuck(const Fetching& fetching, TimePoint now) const;
   void release_waiters(FetchId id);
+  void count(const Fetching& fetching, const FetchEnded& ended);
   void report_bad_copy(const Fetching& fetching, const FetchEnded& ended);
   void start(FetchId id, Duration wait, FetchPlan::LocalCopy local, bool self_evidence);
   void feed(FetchId id, const FetchEvent& event);
@@ -131,6 +142,7 @@ class FetchService final : public LinkSet::Observer {
   std::vector<std::size_t> open_pulls_;  // by NodeId
   Prefetch prefetch_;
   std::uint64_t files_ahead_ = 0;
+  Totals totals_;
   std::set<std::string> reported_bad_;  // copies that nobody could replace: said once
 };
 

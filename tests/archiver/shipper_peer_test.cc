@@ -49,6 +49,35 @@ TEST_F(ShipperTest, IsCurrentWhenTheCatchUpIsAnswered) {
   EXPECT_EQ(shipper_->peer(b).files_sent, 2U);
 }
 
+TEST_F(ShipperTest, APeerLagsFromTheFirstFileThatItLacksUntilItLacksNone) {
+  at(1);
+  greet(b);
+  EXPECT_FALSE(shipper_->peer(b).lags_since.has_value());
+  compared(b, segments(1, 2), Listing{});
+  const auto since = shipper_->peer(b).lags_since;
+  ASSERT_TRUE(since.has_value());
+  at(5);
+  answer(b, segment(1));
+  EXPECT_EQ(shipper_->peer(b).lags_since, since);
+  answer(b, segment(2));
+  EXPECT_FALSE(shipper_->peer(b).lags_since.has_value());
+}
+
+TEST_F(ShipperTest, UnderLoadACurrentPeerLagsOnlySinceItsLastAnswer) {
+  up(b);
+  at(1);
+  submit(1, segment(1));
+  at(3);
+  submit(2, segment(2));
+  answer(b, segment(1));
+  const auto since = shipper_->peer(b).lags_since;
+  ASSERT_TRUE(since.has_value());
+  at(7);
+  submit(3, segment(3));
+  answer(b, segment(2));
+  EXPECT_EQ(*shipper_->peer(b).lags_since - *since, std::chrono::seconds(4));
+}
+
 TEST_F(ShipperTest, CatchUpKeepsToItsLimitInFlight) {
   greet(b);
   compared(b, segments(1, 10), Listing{});

@@ -55,7 +55,8 @@ TEST_F(StatusReportTest, ShowsTheRangesOfTheIndex) {
 TEST_F(StatusReportTest, WithoutConninfoTheDiskKnowsTheRoleAndThatIsAll) {
   disk_.role = "standby";
   disk_.ready_files = 3;
-  EXPECT_EQ(report()["postgresql"], (nlohmann::json{{"role", "standby"}, {"ready", 3}}));
+  EXPECT_EQ(report()["postgresql"],
+            (nlohmann::json{{"role", "standby"}, {"ready", 3}, {"oldest_ready_age_seconds", 0.0}}));
   EXPECT_EQ(report()["role"], "standby");
 }
 
@@ -76,6 +77,27 @@ TEST_F(StatusReportTest, CarriesWhatTheServerAnswered) {
                                                     {"last_failed", "000000010000000000000006"},
                                                     {"lsn", "0/7000000"},
                                                     {"version", 150020}}));
+}
+
+TEST_F(StatusReportTest, CountsFinishedSegmentsThatTheServerHasNotArchived) {
+  answers(PostgresFacts::Role::kPrimary);
+  facts_->segment_bytes = 16U << 20;
+  facts_->last_archived_wal = "0000000100000000000000FE";
+  facts_->current_lsn = "0/FF000028";  // in the next one: nothing is behind
+  EXPECT_EQ(report()["postgresql"]["unarchived_segments"], 0);
+  facts_->current_lsn = "1/02000000";
+  EXPECT_EQ(report()["postgresql"]["unarchived_segments"], 3);
+  facts_->last_archived_wal = "00000002.history";
+  EXPECT_FALSE(report()["postgresql"].contains("unarchived_segments"));
+  facts_->last_archived_wal = "0000000100000000000000FE";
+  answers(PostgresFacts::Role::kStandby);
+  EXPECT_FALSE(report()["postgresql"].contains("unarchived_segments"));
+}
+
+TEST_F(StatusReportTest, SaysForHowLongPushesHaveFailed) {
+  EXPECT_FALSE(report()["push"].contains("failing_seconds"));
+  totals_.failing_since = TimePoint{};
+  EXPECT_TRUE(report()["push"].contains("failing_seconds"));
 }
 
 TEST_F(StatusReportTest, TheServerKnowsItsRoleBetterThanTheDisk) {
