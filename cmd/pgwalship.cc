@@ -17,8 +17,9 @@
 namespace pgwalship {
 namespace {
 
-const std::array kVerbs{&kPushVerb,   &kFetchVerb,  &kReceiveVerb, &kStatusVerb,    &kTimelineVerb,
-                        &kVerifyVerb, &kExpireVerb, &kCleanupVerb, &kConflictsVerb, &kRescueVerb};
+const std::array kVerbs{&kPushVerb,    &kFetchVerb,     &kReceiveVerb, &kStatusVerb,
+                        &kCheckVerb,   &kTimelineVerb,  &kVerifyVerb,  &kExpireVerb,
+                        &kCleanupVerb, &kConflictsVerb, &kRescueVerb};
 
 void print(std::string_view text) {
   std::ignore = write_full(STDOUT_FILENO, as_bytes(text), "write");  // a closed pipe wants no text

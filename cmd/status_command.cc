@@ -2,6 +2,7 @@
 #include "cmd/command_line.h"
 #include "cmd/daemon_call.h"
 #include "cmd/emergency_exit.h"
+#include "cmd/report_call.h"
 #include "cmd/status_view.h"
 #include "cmd/verbs.h"
 
@@ -14,31 +15,8 @@ constexpr int kShown = 0;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
-constexpr std::uint64_t kQueryId = 1;
 constexpr std::chrono::milliseconds kAnswerLimit{5'000};
 constexpr std::chrono::milliseconds kRunLimit{10'000};
-// 16 times what an archive of a hundred timelines and as many conflicts takes.
-constexpr std::size_t kReportBytesMax = 16U << 20;
-
-Result<std::string> ask_for_report(const Config& config) {
-  const SystemClock clock;
-  const TimePoint deadline = clock.now() + kAnswerLimit;
-  TRY_ASSIGN(const auto daemon, connect_daemon(config, clock, deadline, IfDown::kFail));
-  TRY(daemon->send(StatusQuery{kQueryId}, deadline));
-  std::string json;
-  while (json.size() < kReportBytesMax) {
-    TRY_ASSIGN(const Message message, daemon->receive(deadline));
-    const auto* report = std::get_if<StatusReport>(&message);
-    if (report == nullptr || report->id != kQueryId) {
-      continue;
-    }
-    json += as_text(report->json);
-    if (!report->more) {
-      return json;
-    }
-  }
-  return Error{Errc::kProtocol, "the daemon's status report does not end", ""};
-}
 
 int status_failure() {
   return kFailed;
@@ -58,7 +36,9 @@ int run_status(const Invocation& invocation) {
   if (!config.ok()) {
     return fail(config.error());
   }
-  const Result<std::string> json = ask_for_report(config.value());
+  const SystemClock clock;
+  const Result<std::string> json =
+      ask_for_report(config.value(), clock, clock.now() + kAnswerLimit);
   if (!json.ok()) {
     return fail(json.error());
   }

@@ -30,6 +30,7 @@ extern const Verb kStatusVerb;
 extern const Verb kTimelineVerb;
 extern const Verb kVerifyVerb;
 extern const Verb kConflictsVerb;
+extern const Verb kCheckVerb;
 extern const Verb kExpireVerb;
 extern const Verb kCleanupVerb;
 

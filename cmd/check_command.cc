@@ -1,0 +1,104 @@
+#include "base/fd.h"
+#include "cmd/check_rules.h"
+#include "cmd/command_line.h"
+#include "cmd/daemon_call.h"
+#include "cmd/emergency_exit.h"
+#include "cmd/report_call.h"
+#include "cmd/units.h"
+#include "cmd/verbs.h"
+
+#include <tuple>
+#include <unistd.h>
+
+namespace pgwalship {
+namespace {
+
+constexpr std::chrono::seconds kTimeoutDefault{10};
+constexpr std::chrono::milliseconds kTimeoutMax{std::chrono::minutes(10)};
+// Printing, and what the clock of a busy machine needs.
+constexpr std::chrono::seconds kAllowance{2};
+
+int check_unknown() {
+  return static_cast<int>(CheckLevel::kUnknown);
+}
+
+// On stdout, where a monitoring system reads it, whatever it says.
+int print(const CheckResult& result) {
+  std::ignore = write_full(STDOUT_FILENO, as_bytes(check_output(result)), "write");
+  return static_cast<int>(result.level);
+}
+
+Result<std::chrono::milliseconds> timeout_of(const Arguments& arguments) {
+  const auto given = arguments.values.find("timeout");
+  if (given == arguments.values.end()) {
+    return std::chrono::milliseconds(kTimeoutDefault);
+  }
+  const auto parsed = parse_duration(given->second);
+  if (!parsed.ok()) {
+    return parsed.error().within("--timeout");
+  }
+  if (parsed.value() <= std::chrono::milliseconds(0) || parsed.value() > kTimeoutMax) {
+    return Error{Errc::kInvalid, "--timeout is 1ms to " + duration_text(kTimeoutMax), ""};
+  }
+  return parsed;
+}
+
+int run_check(const Invocation& invocation) {
+  const auto unknown = [](const Error& error) {
+    return print(check_failure(CheckLevel::kUnknown, error));
+  };
+  VerbSyntax syntax{.optional_values = check_limit_options()};
+  syntax.optional_values.emplace_back("timeout");
+  const auto arguments = parse_arguments(syntax, invocation.arguments);
+  if (!arguments.ok()) {
+    return unknown(arguments.error());
+  }
+  const auto limits = parse_check_limits(arguments.value().values);
+  if (!limits.ok()) {
+    return unknown(limits.error());
+  }
+  const auto timeout = timeout_of(arguments.value());
+  if (!timeout.ok()) {
+    return unknown(timeout.error());
+  }
+  limit_run_time(timeout.value() + kAllowance);
+  const auto config = load_client_config(invocation.config_path);
+  if (!config.ok()) {
+    return unknown(config.error());
+  }
+  const SystemClock clock;
+  const TimePoint deadline = clock.now() + timeout.value();
+  const auto report = ask_for_report(config.value(), clock, deadline);
+  if (!report.ok()) {  // nothing can be archived: that is known
+    return print(check_failure(CheckLevel::kCritical, report.error()));
+  }
+  return print(check_report(report.value(), limits.value()));
+}
+
+const std::string& help() {
+  static const std::string kText =
+      "For Nagios, Icinga and their like: one line with the verdict and performance data, then a\n"
+      "line for each finding, the worst first, with what to do.\n"
+      "\n" +
+      check_limits_help() +
+      "  --timeout TIME                      the daemon must have answered within it (10s)\n"
+      "\n"
+      "In parentheses: the limits without the options. Times and sizes have units (5min, 2GB). No\n"
+      "quorum and failing pushes are a warning from the start. Critical whatever the limits: a\n"
+      "daemon that does not answer, a conflict, a missing segment that recovery needs, an archive\n"
+      "that cannot be read, pg_wal as pg-wal-critical in the configuration says.\n"
+      "\n"
+      "Exit status: 0 OK; 1 WARNING; 2 CRITICAL; 3 UNKNOWN: wrong command line or configuration.\n";
+  return kText;
+}
+
+}  // namespace
+
+const Verb kCheckVerb{.name = "check",
+                      .synopsis = "check [--warning-... --critical-...]",
+                      .summary = "one line and an exit status for Nagios and its like",
+                      .help = help(),
+                      .run = run_check,
+                      .failure_status = check_unknown};
+
+}  // namespace pgwalship
