@@ -12,10 +12,9 @@
 // - "@revoked" lines of known_hosts are skipped. So they are looked for here.
 #include "transport/ssh_session.h"
 
-#include "transport/tcp_connect.h"
+#include "transport/ssh_handle.h"
 
 #include <libssh/callbacks.h>
-#include <libssh/libssh.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -29,122 +28,7 @@ namespace pgwalship {
 
 namespace {
 
-// AES-GCM costs half of the others with the processor's help, which every server of the last decade
-// has; ChaCha20 and CTR are for sshd configurations without it.
-constexpr const char* kDefaultCiphers =
-    "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,"
-    "aes256-ctr,aes192-ctr,aes128-ctr";
-
 constexpr std::size_t kStderrTailBytes = 1024;
-
-using Session = std::unique_ptr<ssh_session_struct, decltype(&ssh_free)>;
-using Channel = std::unique_ptr<ssh_channel_struct, decltype(&ssh_channel_free)>;
-using Key = std::unique_ptr<ssh_key_struct, decltype(&ssh_key_free)>;
-using Text = std::unique_ptr<char, decltype(&ssh_string_free_char)>;
-
-Key own(ssh_key key) {
-  return {key, &ssh_key_free};
-}
-
-TimePoint deadline_of(const SshSession::Options& options) {
-  return std::chrono::steady_clock::now() + options.connect_timeout;
-}
-
-std::string place(const SshSession::Options& options) {
-  return options.host + ":" + std::to_string(options.port);
-}
-
-bool has_pending_output(ssh_session session) {
-  return (ssh_get_poll_flags(session) & SSH_WRITE_PENDING) != 0;
-}
-
-Result<void> make_nonblocking(int fd) {
-  const int flags = ::fcntl(fd, F_GETFL);
-  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
-    return errno_error("make the ssh socket non-blocking", errno);
-  }
-  return {};
-}
-
-// Repeats one libssh call until it is done; its last result, or kTimeout, or kRetry when cancelled.
-template <typename Step>
-Result<int> complete(ssh_session session, const SshSession::Options& options, int again,
-                     Step step) {
-  const TimePoint deadline = deadline_of(options);
-  for (;;) {
-    const int outcome = step();
-    if (outcome != again) {
-      return outcome;
-    }
-    TRY(make_nonblocking(ssh_get_fd(session)));
-    const int events = POLLIN | (has_pending_output(session) ? POLLOUT : 0);
-    TRY(wait_for({.fd = ssh_get_fd(session),
-                  .events = static_cast<short>(events),
-                  .deadline = deadline,
-                  .cancel_fd = options.cancel_fd}));
-  }
-}
-
-Error silent_error(const SshSession::Options& options, const Error& cause, std::string_view step) {
-  Error error = cause.within(std::string(step) + " " + place(options));
-  if (cause.code == Errc::kTimeout) {
-    error.hint = "the port is open but sshd does not answer: is " + options.host +
-                 " overloaded, stopped or half dead? (connect-timeout is " +
-                 std::to_string(options.connect_timeout.count()) + " ms)";
-  }
-  return error;
-}
-
-// What came from the other side goes to a log and to a terminal.
-std::string printable(std::string_view text) {
-  std::string clean(text);
-  std::replace_if(
-      clean.begin(), clean.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  return clean;
-}
-
-Error ssh_error(ssh_session session, const SshSession::Options& options, std::string_view step) {
-  return Error{Errc::kRetry,
-               std::string(step) + " " + place(options) + ": " + printable(ssh_get_error(session)),
-               "see the log of sshd on " + options.host};
-}
-
-Result<void> set_options(ssh_session session, const SshSession::Options& options, Fd& socket) {
-  const bool no_config = false;
-  const int strict = 1;
-  const unsigned int port = options.port;
-  const int fd = socket.get();
-  const char* ciphers = options.ciphers.empty() ? kDefaultCiphers : options.ciphers.c_str();
-  const std::pair<ssh_options_e, const void*> wanted[] = {
-      {SSH_OPTIONS_PROCESS_CONFIG, &no_config},
-      {SSH_OPTIONS_STRICTHOSTKEYCHECK, &strict},
-      {SSH_OPTIONS_HOST, options.host.c_str()},
-      {SSH_OPTIONS_PORT, &port},
-      {SSH_OPTIONS_USER, options.user.c_str()},
-      {SSH_OPTIONS_KNOWNHOSTS, options.known_hosts.c_str()},
-      {SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null"},
-  };
-  for (const auto& [option, value] : wanted) {
-    if (ssh_options_set(session, option, value) != SSH_OK) {
-      return Error{Errc::kInvalid,
-                   "prepare ssh to " + place(options) + ": " + printable(ssh_get_error(session)),
-                   "check the node's name and the [ssh] section of the configuration"};
-    }
-  }
-  for (const ssh_options_e option : {SSH_OPTIONS_CIPHERS_C_S, SSH_OPTIONS_CIPHERS_S_C}) {
-    if (ssh_options_set(session, option, ciphers) != SSH_OK) {
-      return Error{Errc::kInvalid,
-                   std::string("libssh knows none of the ciphers '") + ciphers + "'",
-                   "check ciphers in the [ssh] section of the configuration"};
-    }
-  }
-  if (ssh_options_set(session, SSH_OPTIONS_FD, &fd) != SSH_OK) {
-    return ssh_error(session, options, "prepare ssh to");
-  }
-  ssh_set_blocking(session, 0);
-  return {};
-}
 
 Result<void> check_readable(const std::string& path, std::string_view what, std::string hint) {
   if (::access(path.c_str(), R_OK) != 0) {
@@ -156,36 +40,10 @@ Result<void> check_readable(const std::string& path, std::string_view what, std:
   return {};
 }
 
-// "[host]:port" unless it is 22, as OpenSSH writes it.
-std::string known_hosts_name(const SshSession::Options& options) {
-  return options.port == 22 ? options.host
-                            : "[" + options.host + "]:" + std::to_string(options.port);
-}
-
 std::string pin_hint(const SshSession::Options& options) {
   return "on " + options.host +
          " run 'ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub'; if the fingerprint is the same, "
-         "here 'ssh-keyscan -t ed25519 -p " +
-         std::to_string(options.port) + " " + options.host + " >> " + options.known_hosts + "'";
-}
-
-std::string base64(ssh_key key) {
-  char* encoded = nullptr;
-  if (ssh_pki_export_pubkey_base64(key, &encoded) != SSH_OK) {
-    return {};
-  }
-  return Text(encoded, &ssh_string_free_char).get();
-}
-
-std::string fingerprint(ssh_key key) {
-  unsigned char* hash = nullptr;
-  std::size_t size = 0;
-  if (ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &size) != SSH_OK) {
-    return "(no fingerprint)";
-  }
-  char* text = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256, hash, size);
-  ssh_clean_pubkey_hash(&hash);
-  return text == nullptr ? "(no fingerprint)" : Text(text, &ssh_string_free_char).get();
+         "here 'pgwalship keys pin'";
 }
 
 bool is_revoked(const std::string& known_hosts, const std::string& key_base64) {
@@ -203,10 +61,10 @@ Result<void> check_host_key(ssh_session session, const SshSession::Options& opti
   if (ssh_get_server_publickey(session, &raw) != SSH_OK) {
     return ssh_error(session, options, "host key of");
   }
-  const Key key = own(raw);
+  const SshKey key = own(raw);
   const std::string seen =
       std::string(ssh_key_type_to_char(ssh_key_type(key.get()))) + " " + fingerprint(key.get());
-  const std::string name = known_hosts_name(options);
+  const std::string name = known_hosts_name(options.host, options.port);
   const auto refuse = [&](std::string_view why, std::string hint) {
     return Error{Errc::kInvalid,
                  "host key of " + place(options) + " " + std::string(why) + ": it showed " + seen,
@@ -222,10 +80,10 @@ Result<void> check_host_key(ssh_session session, const SshSession::Options& opti
     case SSH_KNOWN_HOSTS_CHANGED:
       return refuse("is not the pinned one",
                     "somebody may be in between, or the host was reinstalled; only when you know "
-                    "why it changed: 'ssh-keygen -f " +
-                        options.known_hosts + " -R " + name + "', then " + pin_hint(options));
+                    "why it changed: 'pgwalship keys pin --replace NODE'");
     case SSH_KNOWN_HOSTS_OTHER:
-      return refuse("is of another type than the pinned one", pin_hint(options));
+      return refuse("is of another type than the pinned one",
+                    pin_hint(options) + " --replace NODE");
     case SSH_KNOWN_HOSTS_NOT_FOUND:
     case SSH_KNOWN_HOSTS_UNKNOWN:
       return refuse("is not pinned as " + name + " in '" + options.known_hosts + "'",
@@ -244,8 +102,8 @@ std::string authorized_keys_hint(const SshSession::Options& options, ssh_key ide
          ssh_key_type_to_char(ssh_key_type(identity)) + " " + base64(identity);
 }
 
-Result<Key> load_identity(const SshSession::Options& options) {
-  const std::string make = "make one with: ssh-keygen -t ed25519 -N '' -f " + options.identity;
+Result<SshKey> load_identity(const SshSession::Options& options) {
+  const std::string make = "make one with: pgwalship keys create";
   TRY(check_readable(options.identity, "private key", make));
   ssh_key raw = nullptr;
   if (ssh_pki_import_privkey_file(options.identity.c_str(), nullptr, nullptr, nullptr, &raw) !=
@@ -337,8 +195,9 @@ struct SshSession::Handles {
   Ending ending;
   ssh_channel_callbacks_struct callbacks{};
   std::string stderr_tail;
-  Session session{ssh_new(), &ssh_free};
-  Channel channel{nullptr, &ssh_channel_free};  // before its session, in the order of destruction
+  SshHandle session{ssh_new(), &ssh_free};
+  SshChannel channel{nullptr,
+                     &ssh_channel_free};  // before its session, in the order of destruction
 
   void read_stderr();
   bool channel_ended();
@@ -404,30 +263,17 @@ SshSession::~SshSession() = default;
 
 Result<std::unique_ptr<SshSession>> SshSession::connect(const Options& options) {
   TRY(check_readable(options.known_hosts, "known hosts file", pin_hint(options)));
-  TRY_ASSIGN(const Key identity, load_identity(options));
+  TRY_ASSIGN(const SshKey identity, load_identity(options));
   auto handles = std::make_unique<Handles>();
   handles->options = options;
   ssh_session session = handles->session.get();
   CHECK(session != nullptr);
 
-  TRY_ASSIGN(Fd socket, tcp_connect({.host = options.host,
-                                     .port = options.port,
-                                     .deadline = deadline_of(options),
-                                     .cancel_fd = options.cancel_fd}));
-  TRY(set_options(session, options, socket));
-  const Result<int> connected = complete(session, options, SSH_AGAIN, [&] {
-    const int outcome = ssh_connect(session);
-    std::ignore = socket.release();  // the first call takes it over, whatever comes of it
-    return outcome;
-  });
-  if (!connected.ok()) {
-    return silent_error(options, connected.error(), "ssh greeting of");
-  }
-  if (connected.value() != SSH_OK) {
-    return ssh_error(session, options, "ssh greeting of");
-  }
+  TRY(open_connection(session, options));
   TRY(check_host_key(session, options));
+  tell_step(options, SshStep::kHostKeyAccepted);
   TRY(log_in(session, options, identity.get()));
+  tell_step(options, SshStep::kLoggedIn);
 
   handles->channel.reset(ssh_channel_new(session));
   CHECK(handles->channel != nullptr);
@@ -438,6 +284,7 @@ Result<std::unique_ptr<SshSession>> SshSession::connect(const Options& options) 
   CHECK(ssh_set_channel_callbacks(handles->channel.get(), &handles->callbacks) == SSH_OK);
   TRY(open_command(session, handles->channel.get(), options));
   TRY(make_nonblocking(ssh_get_fd(session)));
+  tell_step(options, SshStep::kStarted);
   return std::unique_ptr<SshSession>(new SshSession(std::move(handles)));
 }
 

@@ -1,4 +1,5 @@
-// One SSH connection with one exec channel, through libssh (0.10). The only file that knows libssh.
+// One SSH connection with one exec channel, through libssh (0.10). libssh is known to
+// ssh_session.cc, ssh_keys.cc and what they share (ssh_handle.h), and to nobody else.
 // Owned and used by one thread, from connect to destruction: libssh forbids more.
 // Source of the libssh behaviour that shaped this: see ssh_session.cc.
 #pragma once
@@ -7,10 +8,14 @@
 #include "base/result.h"
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
 namespace pgwalship {
+
+// What connect() has behind it.
+enum class SshStep { kResolved, kConnected, kHostKeyAccepted, kLoggedIn, kStarted };
 
 class SshSession {
  public:
@@ -22,8 +27,10 @@ class SshSession {
     std::string known_hosts;  // pinned host keys; an unknown or changed key is refused (H44)
     std::string ciphers;      // OpenSSH's names in order of preference; empty: AES-GCM first
     std::chrono::milliseconds connect_timeout{2000};  // for each of: connect, keys, login, exec
-    std::string command;  // what to ask for; sshd's forced command decides what runs
-    int cancel_fd = -1;   // readable: connect() gives up at once
+    std::string command;              // what to ask for; sshd's forced command decides what runs
+    int cancel_fd = -1;               // readable: connect() gives up at once
+    std::string host_key_types = {};  // to ask for, the best first; empty: what is pinned
+    std::function<void(SshStep)> on_step = {};
   };
 
   // Blocks for at most a few connect_timeouts. Errors carry a hint: host key unknown or changed

@@ -151,6 +151,9 @@ Result<void> wait_for(const SocketWait& wait) {
 
 Result<Fd> tcp_connect(const TcpTarget& target) {
   TRY_ASSIGN(const Addresses addresses, find_addresses(target));
+  if (target.on_resolved) {
+    target.on_resolved();
+  }
   Result<Fd> outcome = connect_error(target, EADDRNOTAVAIL);
   for (const addrinfo* address = addresses.get(); address != nullptr; address = address->ai_next) {
     outcome = connect_address(target, *address);

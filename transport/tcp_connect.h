@@ -6,6 +6,7 @@
 #include "base/result.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace pgwalship {
@@ -15,6 +16,7 @@ struct TcpTarget {
   std::uint16_t port = 0;
   TimePoint deadline{};  // of std::chrono::steady_clock, for everything together
   int cancel_fd = -1;    // readable: give up; -1: none
+  std::function<void()> on_resolved = {};
 };
 
 // A connected, non-blocking socket with TCP_NODELAY. All addresses of the name are tried in turn.

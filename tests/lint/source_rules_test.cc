@@ -116,7 +116,9 @@ struct LibraryRule {
 
 const std::vector<LibraryRule>& library_rules() {
   static const std::vector<LibraryRule> rules = {
-      {std::regex("^libssh/"), {"transport/ssh_session.cc"}},
+      {std::regex("^libssh/"),
+       {"transport/ssh_session.cc", "transport/ssh_keys.cc", "transport/ssh_handle.h",
+        "transport/ssh_handle.cc"}},
       {std::regex("^zlib\\.h$"), {"wal/gzip_zlib.cc"}},
       {std::regex("^isa-l/crc\\.h$"), {"wal/digest.cc"}},
       {std::regex("^isa-l(/igzip_lib)?\\.h$"), {"wal/gzip_isal.cc"}},
@@ -169,7 +171,7 @@ const std::vector<BannedCall>& banned_calls() {
        "time comes from Clock",
        {"base/clock.cc",
         // Deadlines of blocking calls into a library and the kernel; nothing is decided with them.
-        "transport/ssh_session.cc", "transport/tcp_connect.cc"}},
+        "transport/ssh_handle.cc", "transport/tcp_connect.cc"}},
       {std::regex(before + "(::|std::)?(time|gettimeofday|clock_gettime)\\("),
        "time comes from Clock",
        {"base/clock.cc"}},

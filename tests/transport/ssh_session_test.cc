@@ -206,9 +206,7 @@ TEST_F(SshSessionTest, H44RefusesAnUnknownHostKeyAndSaysHowToPinIt) {
   EXPECT_EQ(error.code, Errc::kInvalid);
   EXPECT_TRUE(contains(error.message, "is not pinned")) << error.text();
   EXPECT_TRUE(contains(error.message, "ssh-ed25519 SHA256:")) << error.text();
-  EXPECT_TRUE(contains(error.hint, "ssh-keyscan -t ed25519 -p " + std::to_string(options_.port)))
-      << error.text();
-  EXPECT_TRUE(contains(error.hint, options_.known_hosts)) << error.text();
+  EXPECT_TRUE(contains(error.hint, "pgwalship keys pin")) << error.text();
 }
 
 TEST_F(SshSessionTest, H44RefusesAChangedHostKey) {
@@ -217,7 +215,7 @@ TEST_F(SshSessionTest, H44RefusesAChangedHostKey) {
   const Error error = refused();
   EXPECT_EQ(error.code, Errc::kInvalid);
   EXPECT_TRUE(contains(error.message, "is not the pinned one")) << error.text();
-  EXPECT_TRUE(contains(error.hint, "ssh-keygen -f")) << error.text();
+  EXPECT_TRUE(contains(error.hint, "keys pin --replace")) << error.text();
   EXPECT_FALSE(contains(sshd_->log(), "Accepted publickey")) << "it must not log in";
 }
 
@@ -245,7 +243,7 @@ TEST_F(SshSessionTest, H44TellsOfAMissingKnownHostsFile) {
   const Error error = refused();
   EXPECT_EQ(error.code, Errc::kInvalid);
   EXPECT_TRUE(contains(error.message, "No such file")) << error.text();
-  EXPECT_TRUE(contains(error.hint, "ssh-keyscan")) << error.text();
+  EXPECT_TRUE(contains(error.hint, "keys pin")) << error.text();
 }
 
 TEST_F(SshSessionTest, H44TellsOfARefusedKeyAndTheLineThatIsMissing) {
@@ -266,7 +264,7 @@ TEST_F(SshSessionTest, H44TellsOfAnIdentityThatIsMissingOrNoKey) {
   const Error error = refused();
   EXPECT_EQ(error.code, Errc::kInvalid);
   EXPECT_TRUE(contains(error.message, "cannot be used")) << error.text();
-  EXPECT_TRUE(contains(error.hint, "ssh-keygen -t ed25519")) << error.text();
+  EXPECT_TRUE(contains(error.hint, "pgwalship keys create")) << error.text();
 }
 
 TEST_F(SshSessionTest, RefusesCiphersThatLibsshDoesNotKnow) {
