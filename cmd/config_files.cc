@@ -50,7 +50,7 @@ Result<void> check_readable(const std::string& path, const std::string& hint) {
 }
 
 Result<void> check_identity(const std::string& path) {
-  TRY(check_readable(path, "make one: ssh-keygen -t ed25519 -N '' -f " + path));
+  TRY(check_readable(path, "make one: pgwalship keys create"));
   TRY_ASSIGN(const struct stat found, examine(path));
   if ((found.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return invalid("'" + path + "' is open to others", "chmod 600 " + path);
@@ -95,9 +95,7 @@ Result<void> check_files(const Config& config) {
   if (config.nodes.size() > 1) {
     checks.note("[ssh] identity", check_identity(config.ssh.identity));
     checks.note("[ssh] known-hosts",
-                check_readable(config.ssh.known_hosts,
-                               "collect the keys with ssh-keyscan and compare their fingerprints "
-                               "on each node"));
+                check_readable(config.ssh.known_hosts, "pin the host keys: pgwalship keys pin"));
   }
   return checks.result();
 }

@@ -17,9 +17,21 @@
 namespace pgwalship {
 namespace {
 
-const std::array kVerbs{&kPushVerb,    &kFetchVerb,     &kReceiveVerb, &kStatusVerb,
-                        &kCheckVerb,   &kTimelineVerb,  &kVerifyVerb,  &kExpireVerb,
-                        &kCleanupVerb, &kConflictsVerb, &kRescueVerb};
+// In the order of the help.
+const std::array kVerbs{
+    &kPushVerb,
+    &kFetchVerb,
+    &kReceiveVerb,
+    &kStatusVerb,
+    &kCheckVerb,
+    &kTimelineVerb,
+    &kVerifyVerb,
+    &kExpireVerb,
+    &kCleanupVerb,
+    &kConflictsVerb,
+    &kRescueVerb,
+    &kKeysVerb,
+};
 
 void print(std::string_view text) {
   std::ignore = write_full(STDOUT_FILENO, as_bytes(text), "write");  // a closed pipe wants no text

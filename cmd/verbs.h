@@ -33,5 +33,6 @@ extern const Verb kConflictsVerb;
 extern const Verb kCheckVerb;
 extern const Verb kExpireVerb;
 extern const Verb kCleanupVerb;
+extern const Verb kKeysVerb;
 
 }  // namespace pgwalship

@@ -64,8 +64,8 @@ TEST_F(ConfigFiles, AreAllNamedWhenMissing) {
   fs::remove(directory_ / "known_hosts");
   const std::string all = problems();
   EXPECT_TRUE(says(all, "7: [archive] directory", "No such file")) << all;
-  EXPECT_TRUE(says(all, "9: [ssh] identity", "ssh-keygen -t ed25519")) << all;
-  EXPECT_TRUE(says(all, "10: [ssh] known-hosts", "ssh-keyscan")) << all;
+  EXPECT_TRUE(says(all, "9: [ssh] identity", "pgwalship keys create")) << all;
+  EXPECT_TRUE(says(all, "10: [ssh] known-hosts", "pgwalship keys pin")) << all;
 }
 
 TEST_F(ConfigFiles, MustBeOfTheRightKind) {

@@ -32,10 +32,10 @@ class InstallTest : public testing::Test {
 
 TEST_F(InstallTest, PutsEverythingInItsPlace) {
   for (const char* path :
-       {"/bin/pgwalship", "/bin/pgwalshipd", "/share/man/man1/pgwalship.1",
-        "/share/man/man5/pgwalship.conf.5", "/share/man/man8/pgwalshipd.8",
-        "/share/doc/pgwalship/LICENSE", "/share/doc/pgwalship/pgwalship.conf.example",
-        "/lib/systemd/system/pgwalshipd.service"}) {
+       {"/bin/pgwalship", "/bin/pgwalshipd", "/libexec/pgwalship/pgwalship-setup",
+        "/share/man/man1/pgwalship.1", "/share/man/man5/pgwalship.conf.5",
+        "/share/man/man8/pgwalshipd.8", "/share/doc/pgwalship/LICENSE",
+        "/share/doc/pgwalship/pgwalship.conf.example", "/lib/systemd/system/pgwalshipd.service"}) {
     EXPECT_TRUE(std::filesystem::is_regular_file(installed(path))) << path;
   }
 }
