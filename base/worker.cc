@@ -1,5 +1,6 @@
 #include "base/worker.h"
 
+#include <unistd.h>
 #include <utility>
 
 namespace pgwalship {
@@ -34,9 +35,13 @@ void Worker::drain() {
 }
 
 void Worker::run() {
+  kernel_thread_ = ::gettid();
+  std::uint64_t number = 0;
   while (auto job = jobs_.pop()) {
+    job_ = ++number;
     Completion completion = (*job)();
     job.reset();  // what it captured goes before its completion can run
+    job_ = 0;
     if (!done_.push(std::move(completion))) {
       return;
     }

@@ -5,8 +5,11 @@
 
 #include "base/mailbox.h"
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <sys/types.h>
 #include <thread>
 
 namespace pgwalship {
@@ -29,11 +32,20 @@ class Worker {
   // Runs the completions that have arrived; owner's thread.
   void drain();
 
+  // What the thread is at, for whoever watches over it; any thread.
+  struct Activity {
+    std::uint64_t job = 0;  // counted from 1; 0: it waits for a job, or for its owner to drain
+    pid_t thread = 0;       // 0: it has not begun to run
+  };
+  Activity activity() const { return {job_, kernel_thread_}; }
+
  private:
   void run();
 
   Mailbox<Job> jobs_;
   Mailbox<Completion> done_;
+  std::atomic<std::uint64_t> job_{0};
+  std::atomic<pid_t> kernel_thread_{0};
   std::thread thread_;
 };
 

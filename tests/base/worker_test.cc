@@ -7,6 +7,7 @@
 #include <memory>
 #include <poll.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 namespace pgwalship {
@@ -101,6 +102,27 @@ TEST(Worker, DestructorOfAFullWorkerDropsWhatIsQueuedAndReturns) {
   }
   EXPECT_TRUE(*dropped);
   EXPECT_EQ(dropped.use_count(), 1) << "what a dropped job captured goes with the worker";
+}
+
+TEST(Worker, TellsWhichJobItIsAt) {
+  Worker worker(2);
+  EXPECT_EQ(worker.activity().job, 0U);
+  for (std::uint64_t number = 1; number <= 2; ++number) {
+    std::promise<pid_t> began;
+    std::promise<void> may_end;
+    ASSERT_TRUE(worker.post([&] {
+      began.set_value(::gettid());
+      may_end.get_future().wait();
+      return nothing();
+    }));
+    const pid_t thread = began.get_future().get();
+    EXPECT_EQ(worker.activity().job, number);
+    EXPECT_EQ(worker.activity().thread, thread);
+    may_end.set_value();
+    wait_for_completion(worker);
+    worker.drain();
+    EXPECT_EQ(worker.activity().job, 0U);
+  }
 }
 
 TEST(Worker, DrainRunsOnlyWhatHasArrived) {
