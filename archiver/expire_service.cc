@@ -69,6 +69,13 @@ ExpireService::ExpireService(Options options, Machine machine)
 
 ExpireService::~ExpireService() = default;
 
+void ExpireService::follow(const RetentionRules& rules, std::optional<Duration> interval) {
+  options_.rules = rules;
+  options_.interval = interval;
+  schedule_ = RetentionSchedule(rules.any() ? interval : std::nullopt, machine_.loop.now());
+  view_.configured = rules.any();
+}
+
 void ExpireService::expire(const ExpireQuery& query, ReportHandler on_report) {
   if (query.needs != 0 && query.mode == ExpireMode::kRemove &&
       options_.server == Options::Server::kNotAsked) {

@@ -54,6 +54,9 @@ class ExpireService final : public LinkSet::Observer {
   using ReportHandler = std::function<void(ExpireReport report)>;  // without an id
   void expire(const ExpireQuery& query, ReportHandler on_report);
 
+  // From the next run on; a run that is on ends by the rules it began with.
+  void follow(const RetentionRules& rules, std::optional<Duration> interval);
+
   // What this node's server said about itself; `archive_system_id` is what the archive is pinned
   // to.
   void on_postgres(const PostgresFacts& facts, std::uint64_t archive_system_id);
@@ -96,7 +99,7 @@ class ExpireService final : public LinkSet::Observer {
   void record_needs(SegmentPosition needs);
   std::vector<std::string> holds() const;
 
-  const Options options_;
+  Options options_;  // constant but for the rules and their interval
   Machine machine_;
   RetentionSchedule schedule_;
   ClockWatch clock_watch_;

@@ -49,6 +49,12 @@ class PgWalForecast {
   // better only after kCalm well within the better state (H48).
   std::optional<Line> take(const PgWalSample& sample, TimePoint now);
 
+  // What the next sample is judged by.
+  void set_limits(Duration warning, Duration critical) {
+    options_.warning = warning;
+    options_.critical = critical;
+  }
+
   State state() const { return state_; }
   // Nothing when it is not filling up, or not known.
   std::optional<Duration> full_in() const { return full_in_; }
@@ -67,7 +73,7 @@ class PgWalForecast {
   State state_by(double factor) const;
   Line line_for(State before) const;
 
-  const Options options_;
+  Options options_;  // constant but for the two limits
   std::deque<Point> points_;
   std::optional<PgWalSample> latest_;
   State state_ = State::kUnknown;

@@ -35,6 +35,7 @@ class PgWalGauge {
   // For EventLoop::on_turn.
   TimePoint tick(TimePoint now);
   const PgWalForecast& forecast() const { return forecast_; }
+  void set_limits(Duration warning, Duration critical) { forecast_.set_limits(warning, critical); }
 
  private:
   const Options options_;

@@ -59,6 +59,9 @@ class PushService final : public LinkSet::Observer {
   // False while too much of its data waits for the disk: stop reading from that client.
   bool wants_data(PushId push) const;
 
+  // Of the pushes that begin from now on.
+  void set_push_timeout(Duration timeout) { options_.push_timeout = timeout; }
+
   // The local archive has a file that did not come by a push.
   void archive_grew() { feed(ArchiveGrew{}); }
 
@@ -139,7 +142,7 @@ class PushService final : public LinkSet::Observer {
   void settle_reply(Upload& upload, Result<std::string> verdict);
   void forget_if_over(PushId push);
 
-  const Options options_;
+  Options options_;  // constant but for push_timeout
   Machine machine_;
   TimelineService timelines_;
   Shipper shipper_;

@@ -19,7 +19,7 @@ class RetentionSchedule {
   void ran(TimePoint now);
 
  private:
-  const std::optional<Duration> interval_;
+  std::optional<Duration> interval_;
   TimePoint next_ = kNever;
 };
 

@@ -22,6 +22,13 @@ target_compile_options(pgwalship_warnings INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
   $<$<BOOL:${PGWALSHIP_WERROR}>:-Werror>)
 
+# pgwalship_knows_its_path(sources...): these files name the installed client, as the forced commands
+# of authorized_keys have to. Only these, so that builds of another prefix share the other objects.
+function(pgwalship_knows_its_path)
+  set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_DEFINITIONS
+    PGWALSHIP_CLIENT_PATH="${CMAKE_INSTALL_FULL_BINDIR}/pgwalship")
+endfunction()
+
 # pgwalship_library(NAME sources...): one static library of one floor.
 function(pgwalship_library name)
   add_library(${name} STATIC ${ARGN})

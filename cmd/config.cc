@@ -133,6 +133,8 @@ class Loader {
           Error{Errc::kInvalid, "given twice, first in line " + std::to_string(first->second), ""});
       return;
     }
+    std::string& written = config_.values[where];
+    written += (written.empty() ? "" : "\n") + entry.value;
     const Result<void> result = entry.value.empty()
                                     ? Error{Errc::kInvalid, "the value is missing", ""}
                                     : key->set(config_, entry.value);

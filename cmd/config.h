@@ -78,6 +78,8 @@ struct Config {
   Retention retention;
   Daemon daemon;
   std::map<std::string, int, std::less<>> lines;  // "[section] key" -> line, for messages
+  // "[section] key" -> as it is written; of a repeated key, one line for each.
+  std::map<std::string, std::string, std::less<>> values;
 };
 
 // What may be asked outside of the file. kNone is for the verbs that PostgreSQL waits for: DNS and

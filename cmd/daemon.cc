@@ -12,6 +12,9 @@
 #include "base/worker.h"
 #include "cmd/client_session.h"
 #include "cmd/daemon_options.h"
+#include "cmd/daemon_service.h"
+#include "cmd/reload.h"
+#include "cmd/retention_config.h"
 #include "restorer/fetch_service.h"
 #include "restorer/scrub_service.h"
 #include "transport/link_set.h"
@@ -92,6 +95,13 @@ struct Daemon::Parts {
         conflicts({*loop, *quiet, store, l}),
         expiry(expire_options(c, nodes), {*loop, k, *disk, *scans, links, store, l}),
         space(space_options(c), {*loop, *scans, file_system, l}),
+        service({ServiceManager::environment_of_process(),
+                 [this](TimePoint) { return service_line(nodes, config.quorum, pushes.shipper()); },
+                 {{"disk", disk.get()},
+                  {"scans", scans.get()},
+                  {"quiet", quiet.get()},
+                  {"looks", looks.get()}}},
+                l),
         services{*loop, pushes, fetches, expiry,
                  [this](const std::function<void(std::string)>& handler) { status(handler); }} {}
 
@@ -111,6 +121,7 @@ struct Daemon::Parts {
   void on_postgres();
   void on_signal();
   void reload();
+  void take_over(const Config& fresh);
   void begin_drain(int signal);
   TimePoint turn(TimePoint now);
   void ask_identity();
@@ -120,7 +131,8 @@ struct Daemon::Parts {
   void status(const std::function<void(std::string)>& handler);
   void read_status(const std::function<void(std::string)>& handler);
 
-  Config config;
+  Config config;                               // as it is in force
+  const std::string config_path{config.path};  // for a worker
   Log& log;
   const Clock& clock;
   NodeList nodes;
@@ -145,9 +157,11 @@ struct Daemon::Parts {
   ConflictWatch conflicts;
   ExpireService expiry;
   PgWalGauge space;
+  DaemonService service;
   ClientSession::Services services;
   std::vector<std::shared_ptr<ClientSession>> clients;
-  std::unique_ptr<PostgresWatch> postgres;  // null without [postgres] conninfo
+  std::vector<std::pair<NodeId, SshLink*>> ssh_links;  // owned by `links`
+  std::unique_ptr<PostgresWatch> postgres;             // null without [postgres] conninfo
   PostgresNews postgres_news;
   std::unique_ptr<PgWalWatch> pg_wal;  // null without [postgres] data-directory
   std::uint64_t system_id = 0;  // of a new archive: 0 until a file is stored, here or by a receiver
@@ -178,6 +192,7 @@ Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Daemon::~Daemon() = default;
 
 Result<void> Daemon::run() {
+  parts_->service.ready(parts_->loop->now());  // the socket listens since start()
   TRY(parts_->loop->run());
   parts_->log.info("pgwalshipd stopped");
   return {};
@@ -199,8 +214,10 @@ Result<void> Daemon::Parts::connect() {
   Random random(seed_from_system());
   for (NodeId id = 0; id < nodes.size(); ++id) {
     if (id != nodes.self) {
-      TRY(links.add(id, std::make_unique<SshLink>(
-                            clock, link_options(config, nodes.at(id), system_id, random.next()))));
+      auto link = std::make_unique<SshLink>(
+          clock, link_options(config, nodes.at(id), system_id, random.next()));
+      ssh_links.emplace_back(id, link.get());
+      TRY(links.add(id, std::move(link)));
     }
   }
   if (!config.postgres.conninfo.empty()) {
@@ -277,8 +294,9 @@ void Daemon::Parts::on_postgres() {
 }
 
 TimePoint Daemon::Parts::turn(TimePoint now) {
-  TimePoint next = std::min({pushes.tick(now), fetches.tick(now), scrub.tick(now),
-                             conflicts.tick(now), expiry.tick(now), space.tick(now)});
+  TimePoint next =
+      std::min({pushes.tick(now), fetches.tick(now), scrub.tick(now), conflicts.tick(now),
+                expiry.tick(now), space.tick(now), service.tick(now)});
   if (pg_wal) {
     next = std::min(next, pg_wal->tick(now));
   }
@@ -331,14 +349,39 @@ void Daemon::Parts::on_signal() {
   }
 }
 
+// On a worker: a disk, the user database and DNS are asked.
 void Daemon::Parts::reload() {
-  const Result<Config> fresh = load_config(config.path);
-  if (!fresh.ok()) {
-    log.error("reload: the old configuration stays: " + fresh.error().text());
-    return;
+  service.reloading(loop->now());
+  const bool posted = scans->post([this]() -> Worker::Completion {
+    auto fresh = std::make_shared<Result<Config>>(load_config(config_path));
+    return [this, fresh] {
+      if (fresh->ok()) {
+        take_over(fresh->value());
+      } else {
+        log.error("reload: the old configuration stays: " + fresh->error().text());
+      }
+      service.ready(loop->now());
+    };
+  });
+  if (!posted) {
+    log.error("reload: the old configuration stays: the disk is too slow, its queue is full");
+    service.ready(loop->now());
   }
-  log.set_level(fresh.value().daemon.log_level);
-  log.info("reload: log-level taken over; everything else needs a restart");
+}
+
+void Daemon::Parts::take_over(const Config& fresh) {
+  const ReloadPlan plan = compare_configs(config, fresh);
+  config = merge_configs(config, fresh);
+  nodes = nodes_of(config);
+  log.set_level(config.daemon.log_level);
+  pushes.set_push_timeout(config.cluster.push_timeout);
+  expiry.follow(retention_rules(config), config.retention.interval);
+  space.set_limits(config.postgres.pg_wal_warning, config.postgres.pg_wal_critical);
+  scrub.set_pass(config.archive.scrub, loop->now());
+  for (const auto& [id, link] : ssh_links) {
+    link->go_by(link_options(config, nodes.at(id), system_id, 0));
+  }
+  log.write(plan.waiting.empty() ? LogLevel::kInfo : LogLevel::kWarning, text_of(plan));
 }
 
 void Daemon::Parts::begin_drain(int signal) {
@@ -348,6 +391,7 @@ void Daemon::Parts::begin_drain(int signal) {
   log.info(std::string("stopping on ") + (signal == SIGINT ? "SIGINT" : "SIGTERM") + ": " +
            std::to_string(pushes.shipper().open_pushes()) + " pushes to answer first");
   drain_by = loop->now() + kDrainTime;
+  service.stopping("answering open pushes, then ending");
   loop->unwatch(listener->fd());
 }
 
@@ -386,41 +430,41 @@ void Daemon::Parts::status(const std::function<void(std::string)>& handler) {
 }
 
 void Daemon::Parts::read_status(const std::function<void(std::string)>& handler) {
-  const bool posted = scans->post([this, handler]() -> Worker::Completion {
-    auto facts = std::make_shared<DiskFacts>(
-        read_disk_facts(file_system, store, config.postgres.data_directory));
-    return [this, handler, facts] {
-      if (index.error().has_value()) {
-        facts->error = index.error()->message;
-      } else if (!index.scanned()) {
-        facts->error = "the archive is still being read";
-        facts->reading = true;
-      }
-      const auto& asked = postgres_news.latest();
-      handler(status_json(
-          StatusInputs{.nodes = nodes,
-                       .cluster = config.cluster.name,
-                       .archive_directory = config.archive.directory,
-                       .quorum = config.quorum.text(),
-                       .config_digest = config_digest(config),
-                       .shipper = pushes.shipper(),
-                       .totals = pushes.totals(),
-                       .links = links,
-                       .disk = *facts,
-                       .archive = index.index(),
-                       .now = loop->now(),
-                       .postgres = asked ? &*asked : nullptr,
-                       .care = care(),
-                       .timelines = &pushes.timelines(),
-                       .verdicts = &conflicts.verdicts(),
-                       .retention = expiry.view(),
-                       .pg_wal = space.forecast(),
-                       .pushes = &pushes,
-                       .back_fill = pg_wal ? &pg_wal->view() : nullptr,
-                       .daemon = {PGWALSHIP_VERSION, clock.wall(), loop->now() - started_at,
-                                  config.archive.minimum_free_bytes}}));
-    };
-  });
+  const bool posted =
+      scans->post([this, handler, server = config.postgres.data_directory]() -> Worker::Completion {
+        auto facts = std::make_shared<DiskFacts>(read_disk_facts(file_system, store, server));
+        return [this, handler, facts] {
+          if (index.error().has_value()) {
+            facts->error = index.error()->message;
+          } else if (!index.scanned()) {
+            facts->error = "the archive is still being read";
+            facts->reading = true;
+          }
+          const auto& asked = postgres_news.latest();
+          handler(status_json(
+              StatusInputs{.nodes = nodes,
+                           .cluster = config.cluster.name,
+                           .archive_directory = config.archive.directory,
+                           .quorum = config.quorum.text(),
+                           .config_digest = config_digest(config),
+                           .shipper = pushes.shipper(),
+                           .totals = pushes.totals(),
+                           .links = links,
+                           .disk = *facts,
+                           .archive = index.index(),
+                           .now = loop->now(),
+                           .postgres = asked ? &*asked : nullptr,
+                           .care = care(),
+                           .timelines = &pushes.timelines(),
+                           .verdicts = &conflicts.verdicts(),
+                           .retention = expiry.view(),
+                           .pg_wal = space.forecast(),
+                           .pushes = &pushes,
+                           .back_fill = pg_wal ? &pg_wal->view() : nullptr,
+                           .daemon = {PGWALSHIP_VERSION, clock.wall(), loop->now() - started_at,
+                                      config.archive.minimum_free_bytes}}));
+        };
+      });
   if (!posted) {
     log.warning("status: the disk is too slow, its queue is full");
   }

@@ -20,7 +20,7 @@ class Daemon {
   Daemon& operator=(const Daemon&) = delete;
 
   // Until SIGTERM or SIGINT; then answers what is open, for a bounded time (H49). SIGHUP reads the
-  // configuration again and takes over its log level.
+  // configuration again and takes over what cmd/reload.h says.
   Result<void> run();
 
  private:

@@ -43,7 +43,7 @@ SshLink::Options link_options(const Config& config, const Node& node, std::uint6
   options.session.known_hosts = config.ssh.known_hosts;
   options.session.ciphers = config.ssh.ciphers;
   options.session.connect_timeout = config.ssh.connect_timeout;
-  options.session.command = "/usr/bin/pgwalship receive --from " + config.node_name;
+  options.session.command = PGWALSHIP_CLIENT_PATH " receive --from " + config.node_name;
   options.mine = hello_of(config, Role::kDaemon, system_id);
   options.peer = node.name;
   options.keepalive = config.ssh.keepalive;

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
 #include <poll.h>
 #include <random>
@@ -180,6 +181,20 @@ Result<void> check_sender(const Config& config, const std::string& from) {
   return {};
 }
 
+// sshd tells the original command only to a forced one. Without a force this key runs any command,
+// and a peer that is broken into is this node broken into (G6).
+Result<void> check_forced() {
+  const bool by_sshd =
+      std::getenv("SSH_CONNECTION") != nullptr && std::getenv("SSH_TTY") == nullptr;
+  if (by_sshd && std::getenv("SSH_ORIGINAL_COMMAND") == nullptr) {
+    return Error{Errc::kInvalid, "the key that logs in may run any command on this node",
+                 "give it a forced command in authorized_keys: "
+                 "restrict,command=\"" PGWALSHIP_CLIENT_PATH
+                 " receive --from NODE\" ssh-ed25519 ..."};
+  }
+  return {};
+}
+
 Hello receiver_hello(const Config& config) {
   Hello hello;
   hello.role = Role::kReceiver;
@@ -192,6 +207,7 @@ Hello receiver_hello(const Config& config) {
 }
 
 Result<void> receive(const Config& config, const std::string& from) {
+  TRY(check_forced());
   TRY(check_sender(config, from));
   TRY_ASSIGN(Fd end_signals, watch_for_end_signals());
   TRY(make_non_blocking(STDIN_FILENO));
@@ -260,7 +276,8 @@ const Verb kReceiveVerb{
     .synopsis = "receive --from NODE",
     .summary = "serve a peer's link; the forced command of its key in authorized_keys",
     .help =
-        "restrict,command=\"/usr/bin/pgwalship receive --from NODE\" ssh-ed25519 ...\n"
+        "restrict,command=\"" PGWALSHIP_CLIENT_PATH
+        " receive --from NODE\" ssh-ed25519 ...\n"
         "\n"
         "Talks to the daemon of NODE over standard input and output (docs/protocol.md). It can\n"
         "add to this node's archive, read it and list it; it cannot delete or change anything.\n"

@@ -26,6 +26,8 @@ class ScrubPace {
   ScrubPace(Duration pass, TimePoint now);
 
   TimePoint next() const { return next_; }
+  // Another length of a pass, from the next file on.
+  void set_pass(Duration pass, TimePoint now);
   enum class Load { kIdle, kBusy };
   // Whether to read a file, now that next() has come.
   bool may_start(Load load, TimePoint now);
@@ -33,8 +35,9 @@ class ScrubPace {
   void done(std::uint64_t files, Duration took, TimePoint now);
 
  private:
-  const Duration pass_;
+  Duration pass_;
   TimePoint next_ = kNever;
+  bool reading_ = false;  // from may_start() to done()
   std::optional<TimePoint> deferred_since_;
 };
 

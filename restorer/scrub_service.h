@@ -36,6 +36,8 @@ class ScrubService {
   // For EventLoop::on_turn.
   TimePoint tick(TimePoint now);
 
+  void set_pass(Duration pass, TimePoint now) { pace_.set_pass(pass, now); }
+
   const ScrubMark& mark() const { return mark_; }
 
  private:

@@ -29,7 +29,8 @@ constexpr std::chrono::milliseconds kPollMax{60'000};
 
 std::string command_hint(const SshLink::Options& options) {
   return "authorized_keys of " + options.session.user + " on " + options.peer +
-         " must give this node's key: restrict,command=\"/usr/bin/pgwalship receive --from " +
+         " must give this node's key: restrict,command=\"" PGWALSHIP_CLIENT_PATH
+         " receive --from " +
          options.mine.node + "\"; and that user's shell start-up files must print nothing";
 }
 
@@ -41,9 +42,13 @@ struct SshLink::Impl {
   struct OwnHello {  // belongs to no session
     Hello mine;
   };
+  struct Terms {  // neither
+    SshSession::Options session;
+    std::chrono::milliseconds keepalive{};
+  };
   struct Command {
     std::uint64_t session = 0;
-    std::variant<Message, OutgoingFile, OwnHello> what;
+    std::variant<Message, OutgoingFile, OwnHello, Terms> what;
   };
   struct Event {
     std::uint64_t session = 0;
@@ -62,6 +67,7 @@ struct SshLink::Impl {
   Error run_session();
   Result<void> take_turn(SshSession& ssh, Conversation& talk);
   Result<void> take_commands(Conversation* talk);
+  Result<void> take_terms(Terms terms);
   enum class Progress { kBlocked, kMore };
   Progress write(SshSession& ssh, Conversation& talk);
   Result<Progress> read(SshSession& ssh, Conversation& talk);
@@ -70,7 +76,7 @@ struct SshLink::Impl {
   void report_down(const Error& reason);
   void wait(int ssh_fd, int ssh_events, TimePoint until);
 
-  // Constant after construction.
+  // Constant after construction, but for what Terms change, on the link thread.
   const Clock& clock;
   Options options;
 
@@ -93,6 +99,7 @@ struct SshLink::Impl {
   Hello mine;  // what the next greeting says
   BackOff back_off;
   std::uint64_t session = 0;  // the last that came up
+  bool new_way = false;       // Terms came that are worth a try at once
   Bytes buffer = Bytes(kReadBytes);
   std::deque<Event> waiting;  // for room in `events`
   bool write_stalled = false;
@@ -113,20 +120,27 @@ void SshLink::Impl::run() {
     // What somebody has to change first is not tried often; it is reported once.
     const auto pause = reason.code == Errc::kInvalid ? back_off.longest() : back_off.next();
     const TimePoint until = clock.now() + pause;
-    while (!stopping && clock.now() < until) {
-      std::ignore = take_commands(nullptr);  // fails with a conversation only
-      wait(-1, 0, until);
+    while (!stopping && !new_way && clock.now() < until) {
+      std::ignore = take_commands(nullptr);  // tells what ends a session, and there is none
+      if (!new_way) {
+        wait(-1, 0, until);
+      }
     }
   }
 }
 
 Error SshLink::Impl::run_session() {
+  std::ignore = take_commands(nullptr);
+  new_way = false;
   Result<std::unique_ptr<SshSession>> ssh = SshSession::connect(options.session);
   if (!ssh.ok()) {
     return ssh.error();
   }
   ++connects;
-  std::ignore = take_commands(nullptr);  // our Hello may have changed meanwhile
+  // Our Hello may have changed meanwhile, or the way to the peer.
+  if (const Result<void> unchanged = take_commands(nullptr); !unchanged.ok()) {
+    return unchanged.error();
+  }
   const TimePoint start = clock.now();
   Conversation talk({.mine = mine,
                      .peer = options.peer,
@@ -182,6 +196,8 @@ Result<void> SshLink::Impl::take_commands(Conversation* talk) {
     if (auto* own = std::get_if<OwnHello>(&command->what)) {
       mine = std::move(own->mine);
       TRY(talk != nullptr ? talk->on_own_hello(mine) : Result<void>());
+    } else if (auto* terms = std::get_if<Terms>(&command->what)) {
+      TRY(take_terms(std::move(*terms)));
     } else if (auto* file = std::get_if<OutgoingFile>(&command->what); file != nullptr && current) {
       talk->add(std::move(*file));
     } else if (auto* message = std::get_if<Message>(&command->what);
@@ -190,6 +206,18 @@ Result<void> SshLink::Impl::take_commands(Conversation* talk) {
     }
   }
   return {};
+}
+
+Result<void> SshLink::Impl::take_terms(Terms terms) {
+  terms.session.cancel_fd = options.session.cancel_fd;
+  options.keepalive = terms.keepalive;
+  if (terms.session == options.session) {
+    return {};
+  }
+  options.session = std::move(terms.session);
+  new_way = true;
+  back_off.reset();
+  return Error{Errc::kRetry, "the configuration names another way to " + options.peer, ""};
 }
 
 SshLink::Impl::Progress SshLink::Impl::write(SshSession& ssh, Conversation& talk) {
@@ -324,6 +352,11 @@ void SshLink::send_file(OutgoingFile file) {
 
 void SshLink::greet_with(Hello mine) {
   Impl::Command command{0, Impl::OwnHello{std::move(mine)}};
+  CHECK(impl_->commands.try_push(command));
+}
+
+void SshLink::go_by(const Options& options) {
+  Impl::Command command{0, Impl::Terms{options.session, options.keepalive}};
   CHECK(impl_->commands.try_push(command));
 }
 

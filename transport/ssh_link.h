@@ -38,6 +38,9 @@ class SshLink final : public PeerLink {
   void send(Message message) override;
   void send_file(OutgoingFile file) override;
   void greet_with(Hello mine) override;
+  // Another way to the same peer, or other terms: `session` and `keepalive` of `options`. A session
+  // that was made in another way ends, and the next one is tried at once.
+  void go_by(const Options& options);
   int event_fd() const override;
   std::optional<LinkEvent> next_event() override;
   LinkCounters counters() const override;

@@ -96,7 +96,7 @@ Result<void> check_host_key(ssh_session session, const SshSession::Options& opti
 
 std::string authorized_keys_hint(const SshSession::Options& options, ssh_key identity) {
   const std::string command =
-      options.command.empty() ? "/usr/bin/pgwalship receive --from NODE" : options.command;
+      options.command.empty() ? PGWALSHIP_CLIENT_PATH " receive --from NODE" : options.command;
   return "authorized_keys of " + options.user + " on " + options.host +
          " needs the line: restrict,command=\"" + command + "\" " +
          ssh_key_type_to_char(ssh_key_type(identity)) + " " + base64(identity);
@@ -260,6 +260,14 @@ Error SshSession::Handles::why_ended() const {
 
 SshSession::SshSession(std::unique_ptr<Handles> handles) : handles_(std::move(handles)) {}
 SshSession::~SshSession() = default;
+
+bool SshSession::Options::operator==(const Options& other) const {
+  const auto terms = [](const Options& it) {
+    return std::tie(it.host, it.port, it.user, it.identity, it.known_hosts, it.ciphers,
+                    it.connect_timeout, it.command, it.host_key_types);
+  };
+  return terms(*this) == terms(other);
+}
 
 Result<std::unique_ptr<SshSession>> SshSession::connect(const Options& options) {
   TRY(check_readable(options.known_hosts, "known hosts file", pin_hint(options)));

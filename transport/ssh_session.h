@@ -31,6 +31,9 @@ class SshSession {
     int cancel_fd = -1;               // readable: connect() gives up at once
     std::string host_key_types = {};  // to ask for, the best first; empty: what is pinned
     std::function<void(SshStep)> on_step = {};
+
+    // Whether both make the same connection, whoever watches it (cancel_fd, on_step).
+    bool operator==(const Options& other) const;
   };
 
   // Blocks for at most a few connect_timeouts. Errors carry a hint: host key unknown or changed

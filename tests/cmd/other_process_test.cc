@@ -126,6 +126,19 @@ TEST(ReceiveProcess, H44RefusesASenderThatTheConfigurationDoesNotHave) {
   EXPECT_EQ(node.run({"receive"}).status, 2);
 }
 
+// Else a peer that is broken into is this node broken into (G6).
+TEST(ReceiveProcess, H44RefusesAKeyThatMayRunAnyCommand) {
+  const NodeDirectory node;
+  Program::Options options = node.command({"receive", "--from", "pgdb2"});
+  options.environment = {"SSH_CONNECTION=10.0.0.2 1 10.0.0.1 22"};
+  const ProgramEnd end = run_program(options);
+  EXPECT_EQ(end.status, 2);
+  EXPECT_NE(end.err.find("may run any command"), std::string::npos) << end.err;
+  EXPECT_NE(end.err.find("HINT: give it a forced command"), std::string::npos) << end.err;
+  options.environment.emplace_back("SSH_ORIGINAL_COMMAND=whatever");
+  EXPECT_EQ(run_program(options).status, 0) << "a sender that ends the session at once";
+}
+
 TEST(ReceiveProcess, GarbageCostsThatSession) {
   const NodeDirectory node;
   Program program(node.command({"receive", "--from", "pgdb2"}));

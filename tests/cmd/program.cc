@@ -48,12 +48,17 @@ Program::Program(const Options& options) : start_(std::chrono::steady_clock::now
     arguments.push_back(word.data());
   }
   arguments.push_back(nullptr);
+  std::vector<std::string> environment = options.environment;
   pid_ = ::fork();
   CHECK(pid_ >= 0);
   if (pid_ == 0) {
     ::dup2(in.read.get(), STDIN_FILENO);
     ::dup2(out.write.get(), STDOUT_FILENO);
     ::dup2(err.write.get(), STDERR_FILENO);
+    ::unsetenv("SSH_CONNECTION");  // whoever runs the tests may have logged in by ssh
+    for (std::string& setting : environment) {
+      ::putenv(setting.data());
+    }
     if (::chdir(options.directory.c_str()) == 0) {
       ::execv(arguments[0], arguments.data());
     }

@@ -25,6 +25,7 @@ class Program {
   struct Options {
     std::vector<std::string> words;
     std::string directory = "/";
+    std::vector<std::string> environment = {};  // "NAME=value", on top of this process's
   };
   // Its standard input is a pipe that input() writes to.
   explicit Program(const Options& options);

@@ -1,6 +1,7 @@
 // The man pages parse, and leave out no verb, option, key or exit status.
 #include "cmd/config.h"
 #include "cmd/exit_status.h"
+#include "cmd/reload.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -142,6 +143,17 @@ TEST(ManPages, NameEveryExitStatusOfPushAndFetch) {
   for (const FetchExit exit :
        {FetchExit::kFound, FetchExit::kNotThere, FetchExit::kUsage, FetchExit::kStop}) {
     EXPECT_THAT(fetch, HasSubstr(" Ta " + std::to_string(to_status(exit))));
+  }
+}
+
+TEST(ManPages, NameEveryKeyThatAReloadTakesOver) {
+  const std::string signals = part(page("pgwalshipd.8"), ".Sh SIGNALS");
+  for (const std::string& key : config_keys()) {
+    const std::string section = key.substr(0, key.find(' '));
+    const std::string name = key.substr(key.find(' ') + 1);
+    const bool named = signals.find("\n.Li " + name) != std::string::npos ||
+                       signals.find("\n.Li " + section) != std::string::npos;
+    EXPECT_EQ(named, when_taken_over(key) != TakenOver::kAtRestart) << key;
   }
 }
 

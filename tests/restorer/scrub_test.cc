@@ -29,6 +29,27 @@ TEST(ScrubPace, SpreadsAPassEvenlyOverItsFiles) {
   EXPECT_EQ(pace.next(), kStart + hours(1));
 }
 
+TEST(ScrubPace, AnotherPassCountsFromTheNextFileOn) {
+  ScrubPace pace(hours(1000), kStart);
+  EXPECT_TRUE(pace.may_start(Load::kIdle, kStart));
+  pace.set_pass(hours(10), kStart);
+  EXPECT_EQ(pace.next(), kNever) << "a file is being read";
+  pace.done(10, milliseconds(1), kStart);
+  EXPECT_EQ(pace.next(), kStart + hours(1));
+  pace.set_pass(Duration::zero(), kStart);
+  EXPECT_EQ(pace.next(), kNever);
+  pace.set_pass(seconds(5), kStart);
+  EXPECT_EQ(pace.next(), kStart + milliseconds(500));
+}
+
+TEST(ScrubPace, IsSwitchedOffWhileAFileIsRead) {
+  ScrubPace pace(hours(1000), kStart);
+  EXPECT_TRUE(pace.may_start(Load::kIdle, kStart));
+  pace.set_pass(Duration::zero(), kStart);
+  pace.done(10, milliseconds(1), kStart);
+  EXPECT_EQ(pace.next(), kNever);
+}
+
 TEST(ScrubPace, LeavesASlowDiskAlone) {
   ScrubPace pace(seconds(10), kStart);
   EXPECT_TRUE(pace.may_start(Load::kIdle, kStart));

@@ -321,6 +321,26 @@ TEST_F(SshLinkTest, GreetsWithWhatItWasToldLastAndEndsWhatDoesNotGoWithIt) {
   expect_up();
 }
 
+TEST_F(SshLinkTest, GoesByAnotherWayAtOnce) {
+  const std::uint16_t right = options_.session.port;
+  const LoopbackListener wrong;
+  options_.session.connect_timeout = 200ms;
+  options_.session.port = wrong.port();
+  options_.back_off_min = options_.back_off_max = 60s;  // it does not wait for the next try
+  open();
+  EXPECT_EQ(expect_down().code, Errc::kTimeout);
+  options_.session.connect_timeout = 10s;
+  options_.session.port = right;
+  link_->go_by(options_);
+  expect_up();
+  link_->go_by(options_);  // the same: the session stays
+  link_->send_file(file(1, 100'000));
+  EXPECT_FALSE(expect_answer<Done>().error);
+  options_.session.port = wrong.port();
+  link_->go_by(options_);
+  EXPECT_TRUE(contains(expect_down().message, "another way")) << sshd_->log();
+}
+
 TEST_F(SshLinkTest, H44TellsOfAChangedHostKeyOnceAndRecoversWhenItIsBack) {
   sshd_->replace_host_key();
   sshd_->restart();
