@@ -2,11 +2,31 @@
 install(FILES man/pgwalship.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES man/pgwalship.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 install(FILES man/pgwalshipd.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
-install(FILES LICENSE README.md docs/json.md docs/pgwalship.conf.example DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN "*.example" EXCLUDE)
+install(FILES docs/pgwalship.conf.example DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples
+        RENAME pgwalship.conf)
+install(FILES completion/pgwalship.bash
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME pgwalship)
+install(FILES completion/pgwalshipd.bash
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME pgwalshipd)
 
 # The unit in the tree is for packages, whose prefix is /usr.
+set(PGWALSHIP_UNIT_DIR lib/systemd/system CACHE STRING "Where systemd's units go")
 file(READ systemd/pgwalshipd.service unit)
 string(REPLACE "=/usr/bin/" "=${CMAKE_INSTALL_FULL_BINDIR}/" unit "${unit}")
 file(CONFIGURE OUTPUT pgwalshipd.service CONTENT "${unit}" @ONLY)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS systemd/pgwalshipd.service)
-install(FILES ${PROJECT_BINARY_DIR}/pgwalshipd.service DESTINATION lib/systemd/system)
+install(FILES ${PROJECT_BINARY_DIR}/pgwalshipd.service DESTINATION ${PGWALSHIP_UNIT_DIR})
+install(FILES systemd/postgresql-order.conf
+        DESTINATION ${PGWALSHIP_UNIT_DIR}/postgresql@.service.d RENAME pgwalship.conf)
+install(FILES systemd/pgwalship.tmpfiles DESTINATION lib/tmpfiles.d RENAME pgwalship.conf)
+
+if(PGWALSHIP_DEBIAN)
+  # Debian's names for the licence and the history. The configuration's directory is part of the
+  # package, its content is not: no two clusters have the same.
+  install(FILES packaging/copyright packaging/changelog DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  install(DIRECTORY DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/pgwalship)
+else()
+  install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+endif()

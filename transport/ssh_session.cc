@@ -22,6 +22,7 @@
 #include <fstream>
 #include <optional>
 #include <poll.h>
+#include <tuple>
 #include <unistd.h>
 
 namespace pgwalship {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -35,7 +36,11 @@ TEST_F(InstallTest, PutsEverythingInItsPlace) {
        {"/bin/pgwalship", "/bin/pgwalshipd", "/libexec/pgwalship/pgwalship-setup",
         "/share/man/man1/pgwalship.1", "/share/man/man5/pgwalship.conf.5",
         "/share/man/man8/pgwalshipd.8", "/share/doc/pgwalship/LICENSE",
-        "/share/doc/pgwalship/pgwalship.conf.example", "/lib/systemd/system/pgwalshipd.service"}) {
+        "/share/doc/pgwalship/examples/pgwalship.conf", "/share/doc/pgwalship/json.md",
+        "/share/bash-completion/completions/pgwalship",
+        "/share/bash-completion/completions/pgwalshipd", "/lib/tmpfiles.d/pgwalship.conf",
+        "/lib/systemd/system/postgresql@.service.d/pgwalship.conf",
+        "/lib/systemd/system/pgwalshipd.service"}) {
     EXPECT_TRUE(std::filesystem::is_regular_file(installed(path))) << path;
   }
 }
@@ -43,6 +48,17 @@ TEST_F(InstallTest, PutsEverythingInItsPlace) {
 TEST_F(InstallTest, TheUnitStartsTheInstalledDaemon) {
   EXPECT_THAT(text("/lib/systemd/system/pgwalshipd.service"),
               testing::HasSubstr("\nExecStart=" PGWALSHIP_PREFIX "/bin/pgwalshipd --foreground\n"));
+}
+
+// The lines for authorized_keys are printed by it.
+TEST_F(InstallTest, TheClientNamesItselfByItsInstalledPath) {
+  FILE* pipe = ::popen((installed("/bin/pgwalship") + " receive --help").c_str(), "r");
+  std::string help;
+  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) {
+    help += static_cast<char>(c);
+  }
+  EXPECT_EQ(::pclose(pipe), 0);
+  EXPECT_THAT(help, testing::HasSubstr("command=\"" PGWALSHIP_PREFIX "/bin/pgwalship receive"));
 }
 
 }  // namespace
