@@ -111,6 +111,25 @@ TEST(ManPages, NameEveryOption) {
   }
 }
 
+// The options that the usage line of a verb has stand in its own lines of the synopsis.
+TEST(ManPages, ShowEveryOptionInTheSynopsisOfItsVerb) {
+  const std::string synopsis = part(page("pgwalship.1"), ".Sh SYNOPSIS");
+  for (const std::string& verb : verbs()) {
+    std::string lines;
+    const std::regex command("\n\\.Cm " + verb + "[ \n]");
+    for (std::sregex_iterator it(synopsis.begin(), synopsis.end(), command), end; it != end; ++it) {
+      const auto begin = static_cast<std::size_t>(it->position());
+      lines += synopsis.substr(begin, synopsis.find("\n.Nm", begin) - begin) + "\n";
+    }
+    const std::string help = output_of(PGWALSHIP_CLIENT " " + verb + " --help");
+    const std::string prefix = "Usage: pgwalship [--config FILE] ";
+    const std::string usage = help.substr(prefix.size(), help.find('\n') - prefix.size());
+    for (const std::string& option : long_options(usage)) {
+      EXPECT_THAT(lines, testing::ContainsRegex("Fl -" + option + "[ \n]")) << verb;
+    }
+  }
+}
+
 TEST(ManPages, NameEveryConfigurationKeyInItsSection) {
   const std::string text = page("pgwalship.conf.5");
   for (const std::string& key : config_keys()) {
