@@ -1,6 +1,7 @@
 #include "restorer/fetch_service.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace pgwalship {
@@ -92,9 +93,18 @@ void FetchService::report_bad_copy(const Fetching& fetching, const FetchEnded& e
     reported_bad_.erase(name);
     machine_.log.warning(what + "; replaced " + ended.message + ", the bad one is in quarantine");
   } else if (reported_bad_.size() < kReportedMax && reported_bad_.insert(name).second) {
-    machine_.log.error(what + " and could not be replaced: " + ended.message +
-                       (ended.hint.empty() ? "" : " (" + ended.hint + ")"));
+    machine_.log.error(what + " and could not be replaced, it goes to quarantine: " +
+                       ended.message + (ended.hint.empty() ? "" : " (" + ended.hint + ")"));
   }
+}
+
+// Archives are compared by what headers say, so a bad copy that stays under its name looks as good
+// as any to a peer. One that has a good copy sends it once the name is missing here.
+void FetchService::put_away(const WalName& name) {
+  std::ignore = machine_.quiet.post([this, name]() -> Worker::Completion {
+    std::ignore = machine_.store.quarantine_corrupt(name);  // whoever meets it next tries again
+    return [] {};
+  });
 }
 
 void FetchService::relay(const WalName& name, std::size_t skip, RelayHandler on_message) {
@@ -367,6 +377,9 @@ void FetchService::act(FetchId id, const FetchEnded& action) {
   count(found->second, action);
   if (!found->second.bad_copy.empty()) {
     report_bad_copy(found->second, action);
+    if (action.verdict != FetchVerdict::kFound) {
+      put_away(found->second.name);
+    }
   }
   if (found->second.source) {
     drop_source(found->second);

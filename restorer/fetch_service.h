@@ -52,7 +52,9 @@ class FetchService final : public LinkSet::Observer {
   // moves.
   using AnswerHandler = std::function<void(const FetchEnded&)>;
   void fetch(const WalName& name, Duration wait, AnswerHandler on_answer);
-  // Verifies the local copy, and replaces it from a peer when it is bad or absent.
+  // Verifies the local copy, and replaces it from a peer when it is bad or absent. A bad one that
+  // cannot be replaced goes to quarantine all the same: what is missing here is what a peer sends
+  // that this node cannot ask, and the name counts as corrupt until then.
   void repair(const WalName& name, AnswerHandler on_answer);
   // The same for somebody who only met a bad copy. Nothing when that is under way already.
   void heal(const WalName& name);
@@ -126,6 +128,7 @@ class FetchService final : public LinkSet::Observer {
   void release_waiters(FetchId id);
   void count(const Fetching& fetching, const FetchEnded& ended);
   void report_bad_copy(const Fetching& fetching, const FetchEnded& ended);
+  void put_away(const WalName& name);
   void start(FetchId id, Duration wait, FetchPlan::LocalCopy local, bool self_evidence);
   void feed(FetchId id, const FetchEvent& event);
   void act(FetchId id, const AskPeer& action);

@@ -383,7 +383,10 @@ bool ArchiveStore::reconciled() const {
   return file_system_.stat(layout_.reconciled_file()).ok();
 }
 
+// The archive was found complete by its names, and one whose put failed at (6) may still go with a
+// power cut: then "complete" would be evidence for the absence of what another node acknowledged.
 Result<void> ArchiveStore::mark_reconciled(SegmentPosition from) {
+  TRY(file_system_.sync_directory(layout_.directory()));
   Result<void> put = put_state_file(layout_.reconciled_file(), position_text(from) + "\n");
   if (!put.ok() && put.error().code == Errc::kAlreadyExists) {
     put = file_system_.sync_directory(layout_.state_directory());

@@ -105,6 +105,23 @@ TEST_F(FetchServiceTest, RepairReplacesABadCopyAndKeepsItInQuarantine) {
   EXPECT_EQ(quarantined(), 1U);
 }
 
+// Else a peer that this node cannot ask would see no difference, and never send its good one.
+TEST_F(FetchServiceTest, H28ABadCopyThatNobodyCanReplaceGoesToQuarantineAndCountsAsCorrupt) {
+  ASSERT_TRUE(put_file(node_.store(), file_).ok());
+  rot_at(0, file_);
+  fetches_.repair(file_.name, note());
+  EXPECT_EQ(answer().verdict, FetchVerdict::kCorrupt);
+  node_.run_until([this] { return quarantined() == 1; });
+  EXPECT_TRUE(node_.store().list().value().empty());
+  EXPECT_EQ(node_.store().open(file_.name).error().code, Errc::kCorrupt);
+  answers_.clear();
+  EXPECT_EQ(fetch(file_).verdict, FetchVerdict::kCorrupt) << "it was here: never absent";
+  put_at(1, file_);
+  answers_.clear();
+  EXPECT_EQ(fetch(file_).verdict, FetchVerdict::kFound);
+  EXPECT_EQ(quarantined(), 1U);
+}
+
 TEST_F(FetchServiceTest, RepairLeavesAGoodCopyAlone) {
   ASSERT_TRUE(put_file(node_.store(), file_).ok());
   fetches_.repair(file_.name, note());

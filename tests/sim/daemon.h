@@ -104,6 +104,7 @@ class Daemon {
     std::unique_ptr<FetchPlan> plan;
     FetchHandler on_ended;
     std::map<NodeId, PullRef> pulls;
+    bool bad_here = false;
   };
 
   void start();

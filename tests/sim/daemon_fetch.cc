@@ -1,13 +1,14 @@
 // What the daemon does for its FetchPlans.
 #include "tests/sim/daemon.h"
 
+#include <tuple>
 #include <utility>
 
 namespace pgwalship::sim {
 
 void Daemon::fetch(const WalName& name, Duration wait, FetchHandler on_ended) {
   const std::uint64_t id = next_id_++;
-  fetches_.emplace(id, Fetching{name, nullptr, std::move(on_ended), {}});
+  fetches_.emplace(id, Fetching{name, nullptr, std::move(on_ended), {}, false});
   scan_jobs_.post([this, id, name, wait]() -> JobQueue::Completion {
     const bool self_evidence = options_.nodes.size() < 2 || store_.reconciled();
     const auto facts = store_.verify(name);
@@ -21,6 +22,7 @@ void Daemon::fetch(const WalName& name, Duration wait, FetchHandler on_ended) {
       } else if (mutated(Mutation::kLocalOnlyFetch)) {
         act(id, FetchEnded{FetchVerdict::kAbsent, "", ""});
       } else {
+        fetches_.at(id).bad_here = facts.error().code == Errc::kCorrupt;
         start_plan(id, wait,
                    expired    ? FetchPlan::LocalCopy::kExpired
                    : readable ? FetchPlan::LocalCopy::kAbsent
@@ -122,6 +124,13 @@ void Daemon::act(std::uint64_t id, const PullFrom& action) {
 void Daemon::act(std::uint64_t id, const FetchEnded& action) {
   const auto found = fetches_.find(id);
   CHECK(found != fetches_.end());
+  if (found->second.bad_here && action.verdict != FetchVerdict::kFound &&
+      !mutated(Mutation::kBadCopiesStay)) {
+    scan_jobs_.post([this, name = found->second.name]() -> JobQueue::Completion {
+      std::ignore = store_.quarantine_corrupt(name);
+      return [] {};
+    });
+  }
   const FetchHandler on_ended = std::move(found->second.on_ended);
   fetches_.erase(found);
   on_ended(action);

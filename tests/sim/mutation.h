@@ -23,6 +23,7 @@ enum class Mutation {
   kRepliesGetLost,            // the daemon: some verdicts are never told
   kPullsUnverified,           // the daemon: a pulled copy is taken as it lies there
   kConflictsSpread,           // the daemon: takes the other content of a conflict over
+  kBadCopiesStay,             // the daemon: a bad copy that it cannot replace stays where it is
   kExpiredIsEvidence,         // the fetch: who has let it expire never had it
 };
 

@@ -61,6 +61,11 @@ Scenario scenario_for(Mutation mutation, std::uint64_t seed) {
       scenario.unreachable = {{0, 2}, {1, 2}, {3, 2}};
       scenario.troubles = {.partition = seconds(5), .bit_rot = seconds(7)};
       break;
+    case Mutation::kBadCopiesStay:
+      scenario.quorum = "ALL (*)";
+      scenario.unreachable = {{2, 0}, {2, 1}};
+      scenario.troubles = {.bit_rot = seconds(3)};
+      break;
     case Mutation::kExpiredIsEvidence:
       scenario.files_per_pusher = 30;
       scenario.troubles = {.machine_crash = seconds(4), .retention = seconds(3)};
@@ -127,7 +132,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{Mutation::kLocalOnlyFetch, {"G5"}}, Case{Mutation::kNoCatchUp, {"L1"}},
         Case{Mutation::kNoBackFill, {"H41"}}, Case{Mutation::kRepliesGetLost, {"G8"}},
         Case{Mutation::kPullsUnverified, {"G3"}}, Case{Mutation::kConflictsSpread, {"G2", "G1"}},
-        Case{Mutation::kExpiredIsEvidence, {"G5"}}),
+        Case{Mutation::kBadCopiesStay, {"L1"}}, Case{Mutation::kExpiredIsEvidence, {"G5"}}),
     [](const auto& test_case) {
       std::string word(to_word(test_case.param.mutation));
       std::erase(word, '-');

@@ -37,7 +37,7 @@ const std::vector<Cluster>& clusters() {
 }  // namespace
 
 std::string_view to_word(Mutation mutation) {
-  static constexpr std::array<std::string_view, 17> kWords = {
+  static constexpr std::array<std::string_view, 18> kWords = {
       "none",
       "sync-does-nothing",
       "directory-sync-does-nothing",
@@ -54,6 +54,7 @@ std::string_view to_word(Mutation mutation) {
       "replies-get-lost",
       "pulls-unverified",
       "conflicts-spread",
+      "bad-copies-stay",
       "expired-is-evidence",
   };
   return kWords.at(static_cast<std::size_t>(mutation));

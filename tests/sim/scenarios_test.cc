@@ -169,6 +169,17 @@ TEST(Scenarios, H28BytesRotOnDisks) {
   run_seeds(scenario, 10);
 }
 
+// The third node cannot ask anybody for a good copy: the others have to notice that it needs one.
+// With ALL its own word is enough to prove an absence.
+TEST(Scenarios, H28BytesRotOnANodeThatCanConnectToNobody) {
+  Scenario scenario = three_nodes();
+  scenario.quorum = "ALL (*)";
+  scenario.unreachable = {{2, 0}, {2, 1}};
+  scenario.troubles.bit_rot = seconds(3);
+  scenario.troubles.daemon_killed = seconds(10);
+  run_seeds(scenario, 10);
+}
+
 TEST(Scenarios, H30ARecoveryIsFetchedAheadForWhileEverythingDies) {
   Scenario scenario = three_nodes();
   scenario.files = Scenario::Files::kSegments;

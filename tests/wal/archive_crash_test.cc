@@ -351,6 +351,17 @@ TEST_F(DurableOrder, ANameThatASenderIsToldOfIsDurable) {
   EXPECT_TRUE(disk_.is_durable(path_));
 }
 
+TEST_F(DurableOrder, H42AnArchiveThatIsCalledCompleteKeepsTheNamesByWhichItIs) {
+  disk_.fail({.operation = Operation::kSyncDirectory});
+  EXPECT_EQ(put(store_, history(), history_file(1)).error().code, Errc::kIo);
+  ASSERT_EQ(store_.list().value().size(), 1U);
+  disk_.fail({.operation = Operation::kSyncDirectory});
+  EXPECT_EQ(store_.mark_reconciled().error().code, Errc::kIo);
+  EXPECT_FALSE(store_.reconciled());
+  ASSERT_TRUE(store_.mark_reconciled().ok());
+  EXPECT_TRUE(disk_.is_durable(path_));
+}
+
 TEST_F(DurableOrder, H5AConflictIsDurableInQuarantine) {
   ASSERT_TRUE(put(store_, history(), history_file(1)).ok());
   const auto log = put_and_log(2);
