@@ -14,16 +14,10 @@ namespace pgwalship {
 namespace {
 
 constexpr std::string_view kWho = "pgwalship cleanup";
-constexpr std::uint64_t kQueryId = 1;
 // The server's checkpointer waits for it. The daemon goes on by itself.
 constexpr std::chrono::seconds kPatience{2};
 constexpr std::chrono::seconds kDryRunPatience{60};
 constexpr std::chrono::seconds kRunLimit{10};
-
-int failed(const Error& error) {
-  print_reason(std::string(kWho), error);
-  return to_status(error.code == Errc::kInvalid ? ExpireExit::kUsage : ExpireExit::kFailed);
-}
 
 // As pg_archivecleanup takes it: the oldest segment to keep, also as the name of a .partial or a
 // .backup file.
@@ -36,23 +30,19 @@ Result<SegmentPosition> oldest_to_keep(const std::string& text) {
   return name.position();
 }
 
-int cleanup_failure() {
-  return to_status(ExpireExit::kFailed);
-}
-
 int run_cleanup(const Invocation& invocation) {
   const auto arguments =
       parse_arguments({.positionals = {"NAME"}, .flags = {"dry-run"}}, invocation.arguments);
   if (!arguments.ok()) {
-    return failed(arguments.error());
+    return fail_expire(kWho, arguments.error());
   }
   const auto keep = oldest_to_keep(arguments.value().values.at("NAME"));
   if (!keep.ok()) {
-    return failed(keep.error());
+    return fail_expire(kWho, keep.error());
   }
   const auto config = load_client_config(invocation.config_path);
   if (!config.ok()) {
-    return failed(config.error());
+    return fail_expire(kWho, config.error());
   }
   const bool is_dry_run = arguments.value().flags.contains("dry-run");
   const auto patience = is_dry_run ? kDryRunPatience : kPatience;
@@ -64,21 +54,21 @@ int run_cleanup(const Invocation& invocation) {
       std::ignore = write_full(STDOUT_FILENO, as_bytes(report.line + "\n"), "write");
     }
   };
-  const auto last = ask_to_expire(
-      config.value(),
-      {.query = {kQueryId, is_dry_run ? ExpireMode::kDryRun : ExpireMode::kRemove, keep.value()},
-       .patience = patience,
-       .limit = patience},
-      print);
+  const auto last = ask_to_expire(config.value(),
+                                  {.mode = is_dry_run ? ExpireMode::kDryRun : ExpireMode::kRemove,
+                                   .needs = keep.value(),
+                                   .patience = patience,
+                                   .limit = patience},
+                                  print);
   if (!last.ok() && last.error().code == Errc::kTimeout && !is_dry_run) {
     return to_status(ExpireExit::kDone);  // it is at it
   }
   if (!last.ok()) {
-    return failed(last.error());
+    return fail_expire(kWho, last.error());
   }
   print(last.value());
   if (last.value().outcome == ExpireOutcome::kFailed) {
-    return failed(Error{Errc::kIo, last.value().line, ""});
+    return fail_expire(kWho, Error{Errc::kIo, last.value().line, ""});
   }
   return to_status(ExpireExit::kDone);
 }
@@ -100,6 +90,6 @@ const Verb kCleanupVerb{
         "Exit status: 0 done, also when there is nothing that may go; 1 it failed, or the daemon\n"
         "does not answer; 2 wrong command line or configuration.\n",
     .run = run_cleanup,
-    .failure_status = cleanup_failure};
+    .failure_status = expire_failure_status};
 
 }  // namespace pgwalship

@@ -3,7 +3,6 @@
 #include "base/posix_file_system.h"
 #include "cmd/command_line.h"
 #include "cmd/daemon_call.h"
-#include "cmd/emergency_exit.h"
 #include "cmd/exit_status.h"
 #include "cmd/expire_call.h"
 #include "cmd/retention_config.h"
@@ -16,7 +15,6 @@ namespace pgwalship {
 namespace {
 
 constexpr std::string_view kWho = "pgwalship expire";
-constexpr std::uint64_t kQueryId = 1;
 // Reading an archive of a million files, or peers that are silent for the daemon's own limit.
 constexpr std::chrono::minutes kPatience{10};
 // An archive of many terabytes whose rules were just tightened.
@@ -60,11 +58,6 @@ ExpireExit exit_of(ExpireOutcome outcome) {
   return ExpireExit::kFailed;
 }
 
-int failed(const Error& error) {
-  print_reason(std::string(kWho), error);
-  return to_status(error.code == Errc::kInvalid ? ExpireExit::kUsage : ExpireExit::kFailed);
-}
-
 // What the rules alone come to: who else needs a file, and whether the quorum has it, only the
 // daemon knows.
 int dry_run_without_daemon(const Config& config, const Error& why) {
@@ -72,7 +65,7 @@ int dry_run_without_daemon(const Config& config, const Error& why) {
   const ArchiveStore store(file_system, {.directory = config.archive.directory});
   Result<RetentionInputs> inputs = read_retention_facts(store);
   if (!inputs.ok()) {
-    return failed(inputs.error());
+    return fail_expire(kWho, inputs.error());
   }
   inputs.value().rules = retention_rules(config);
   inputs.value().now = SystemClock().wall();
@@ -86,32 +79,27 @@ int dry_run_without_daemon(const Config& config, const Error& why) {
   return to_status(ExpireExit::kDone);
 }
 
-int expire_failure() {
-  return to_status(ExpireExit::kFailed);
-}
-
 int run_expire(const Invocation& invocation) {
   const auto arguments = parse_arguments({.flags = {"dry-run"}}, invocation.arguments);
   if (!arguments.ok()) {
-    return failed(arguments.error());
+    return fail_expire(kWho, arguments.error());
   }
   const auto config = load_client_config(invocation.config_path);
   if (!config.ok()) {
-    return failed(config.error());
+    return fail_expire(kWho, config.error());
   }
   const bool is_dry_run = arguments.value().flags.contains("dry-run");
   Screen screen;
-  const auto last =
-      ask_to_expire(config.value(),
-                    {.query = {kQueryId, is_dry_run ? ExpireMode::kDryRun : ExpireMode::kRemove, 0},
-                     .patience = kPatience,
-                     .limit = kRunLimit},
-                    [&](const ExpireReport& report) { screen.show(report); });
+  const auto last = ask_to_expire(config.value(),
+                                  {.mode = is_dry_run ? ExpireMode::kDryRun : ExpireMode::kRemove,
+                                   .patience = kPatience,
+                                   .limit = kRunLimit},
+                                  [&](const ExpireReport& report) { screen.show(report); });
   if (!last.ok() && is_dry_run && last.error().code == Errc::kRetry) {
     return dry_run_without_daemon(config.value(), last.error());
   }
   if (!last.ok()) {
-    return failed(last.error());
+    return fail_expire(kWho, last.error());
   }
   screen.line(last.value().line);
   return to_status(exit_of(last.value().outcome));
@@ -137,6 +125,6 @@ const Verb kExpireVerb{
         "  2  wrong command line or configuration\n"
         "  3  something that the rules let go had to stay, or another run is on\n",
     .run = run_expire,
-    .failure_status = expire_failure};
+    .failure_status = expire_failure_status};
 
 }  // namespace pgwalship
