@@ -1,6 +1,7 @@
 #include "archiver/pg_wal_watch.h"
 
 #include "archiver/back_fill_files.h"
+#include "archiver/report_log.h"
 
 namespace pgwalship {
 namespace {
@@ -96,17 +97,7 @@ void PgWalWatch::act(const ArchiveHasGrown&) {
 }
 
 void PgWalWatch::act(const Report& action) {
-  switch (action.gravity) {
-    case Gravity::kInfo:
-      machine_.log.info(action.line);
-      return;
-    case Gravity::kWarning:
-      machine_.log.warning(action.line);
-      return;
-    case Gravity::kError:
-      machine_.log.error(action.line);
-      return;
-  }
+  log_report(machine_.log, action);
 }
 
 }  // namespace pgwalship

@@ -1,5 +1,7 @@
 #include "archiver/push_service.h"
 
+#include "archiver/report_log.h"
+
 namespace pgwalship {
 
 namespace {
@@ -7,6 +9,9 @@ namespace {
 // Data of one push that may wait for the disk before its client is not read from any more.
 constexpr std::size_t kQueuedBytesMax = 4U << 20U;
 constexpr std::chrono::seconds kSpaceCheckInterval{5};
+// Between a file's link and its event there are never so many others. What is forgotten too early
+// costs one comparison.
+constexpr std::size_t kOwnNamesMax = 1024;
 
 Error queue_full(const char* what) {
   return Error{Errc::kRetry, std::string(what) + ": the disk is too slow, its queue is full",
@@ -37,6 +42,7 @@ PushId PushService::begin(const Put& put, ReplyHandler on_reply) {
   auto upload = std::make_shared<Upload>(put, machine_.loop.now() + options_.push_timeout,
                                          std::move(on_reply));
   uploads_.emplace(push, upload);
+  note_own(put.name);
   const bool posted = machine_.disk.post([this, push, upload] {
     auto staged = machine_.store.stage(upload->put.name);
     std::optional<Error> error;
@@ -180,6 +186,16 @@ void PushService::forget_if_over(PushId push) {
   const auto found = uploads_.find(push);
   if (found != uploads_.end() && found->second->stored && found->second->replied) {
     uploads_.erase(found);
+  }
+}
+
+void PushService::note_own(const WalName& name) {
+  if (own_.insert(name.text()).second) {
+    own_order_.push_back(name.text());
+  }
+  if (own_order_.size() > kOwnNamesMax) {
+    own_.erase(own_order_.front());
+    own_order_.pop_front();
   }
 }
 
@@ -355,6 +371,7 @@ void PushService::pull(const PullFile& action) {
   if (!machine_.links.is_up(action.peer)) {
     return;  // the Shipper hears of it by PeerLost
   }
+  note_own(action.name);
   const TransferId transfer = action.transfer;
   auto on_end = [this, transfer](const Result<PutOutcome>& result, FilePull::Fault fault) {
     pulls_.erase(transfer);
@@ -403,17 +420,7 @@ void PushService::act(Reply& action) {
 }
 
 void PushService::act(const Report& action) {
-  switch (action.gravity) {
-    case Gravity::kInfo:
-      machine_.log.info(action.line);
-      return;
-    case Gravity::kWarning:
-      machine_.log.warning(action.line);
-      return;
-    case Gravity::kError:
-      machine_.log.error(action.line);
-      return;
-  }
+  log_report(machine_.log, action);
 }
 
 }  // namespace pgwalship

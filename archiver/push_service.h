@@ -17,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace pgwalship {
@@ -64,6 +65,8 @@ class PushService final : public LinkSet::Observer {
 
   // The local archive has a file that did not come by a push.
   void archive_grew() { feed(ArchiveGrew{}); }
+  // Whether this was pushed, or pulled, by this daemon lately: then its peers know, or had it.
+  bool is_own(const WalName& name) const { return own_.contains(name.text()); }
 
   void on_up(NodeId peer, const Hello& theirs) override;
   void on_down(NodeId peer, const Error& reason) override;
@@ -141,6 +144,7 @@ class PushService final : public LinkSet::Observer {
   void fail_upload(PushId push, Error error);
   void settle_reply(Upload& upload, Result<std::string> verdict);
   void forget_if_over(PushId push);
+  void note_own(const WalName& name);
 
   Options options_;  // constant but for push_timeout
   Machine machine_;
@@ -159,6 +163,8 @@ class PushService final : public LinkSet::Observer {
   std::deque<ShipperEvent> events_;
   bool feeding_ = false;
   TimePoint next_space_check_{};
+  std::set<std::string> own_;  // the last names of own_order_
+  std::deque<std::string> own_order_;
 };
 
 }  // namespace pgwalship

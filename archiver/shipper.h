@@ -92,6 +92,9 @@ class Shipper {
     std::string name;
     std::string where;  // node name
     std::string text;
+    // The start of the SHA-256 of the content there, as far as it is known: by it a copy of that
+    // content in quarantine here is recognised.
+    std::string digits = {};
   };
   const PeerView& peer(NodeId peer) const { return peers_.at(peer).view; }
   const OwnView& own() const { return own_; }
@@ -157,7 +160,8 @@ class Shipper {
   void evaluate(TimePoint now);
   std::optional<Result<std::string>> verdict(const Push& push, TimePoint now);
   void forget_conflicts(NodeId peer, const Differences& differences);
-  void note_conflict(const WalName& name, const std::string& where, const Error& error);
+  void note_conflict(const WalName& name, const std::string& where, const Error& error,
+                     const std::string& digits = "");
   void note_quorum(TimePoint now);
   void note_lags(TimePoint now);
   void meet_newcomer(NodeId newcomer, TimePoint now);

@@ -57,7 +57,9 @@ void Shipper::fail_pull(const PullQueue::Pull& pull, const FilePulled& event, Ti
   const Error& error = event.result.error();
   if (error.code == Errc::kConflict) {
     pulls_.finish(event.transfer, PullQueue::Ended::kSettled);
-    note_conflict(pull.name, name_of(pull.peer), error);
+    note_conflict(
+        pull.name, name_of(pull.peer), error,
+        pull.conflict ? pull.conflict->theirs.hex().substr(0, ArchiveLayout::kHashDigits) : "");
     return;
   }
   if (event.fault == PullFault::kHere) {

@@ -18,18 +18,20 @@ void Shipper::report(Gravity gravity, std::string line) {
   actions_.emplace_back(Report{gravity, std::move(line)});
 }
 
-void Shipper::note_conflict(const WalName& name, const std::string& where, const Error& error) {
-  const bool known =
-      std::any_of(conflicts_.begin(), conflicts_.end(), [&](const ConflictView& conflict) {
+void Shipper::note_conflict(const WalName& name, const std::string& where, const Error& error,
+                            const std::string& digits) {
+  const auto known =
+      std::find_if(conflicts_.begin(), conflicts_.end(), [&](const ConflictView& conflict) {
         return conflict.name == name.text() && conflict.where == where;
       });
-  if (known) {
+  if (known != conflicts_.end()) {
+    known->digits = digits.empty() ? known->digits : digits;
     return;
   }
   if (conflicts_.size() == kConflictsMax) {
     conflicts_.pop_front();
   }
-  conflicts_.push_back(ConflictView{name.text(), where, error.message});
+  conflicts_.push_back(ConflictView{name.text(), where, error.message, digits});
   report(Gravity::kError, "conflict on " + where + ": " + error.text());
 }
 

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 namespace pgwalship {
 
@@ -73,15 +75,18 @@ std::vector<std::string> in_need_of_a_look(std::vector<std::string> files) {
   return files;
 }
 
-// This node's are what is in quarantine: they outlive the daemon that refused them.
+// This node's are what is in quarantine: they outlive the daemon that refused them. A peer's
+// content of which quarantine has a copy is the same difference, and shown once.
 Json conflicts_json(const StatusInputs& in) {
   Json conflicts = Json::array();
+  std::set<std::pair<std::string, std::string>> shown;  // name and digits
   const std::string& self = in.nodes.at(in.nodes.self).name;
   for (const std::string& file : in.disk.quarantined) {
     const auto known = ArchiveLayout::quarantined_of_file(file);
     if (!known || known->kind != Quarantined::Kind::kConflict) {
       continue;
     }
+    shown.emplace(known->name.text(), known->digits);
     std::string text = "not compared yet";
     if (in.verdicts != nullptr && in.verdicts->contains(file)) {
       text = in.verdicts->at(file);
@@ -90,7 +95,7 @@ Json conflicts_json(const StatusInputs& in) {
         Json{{"name", known->name.text()}, {"where", self}, {"text", text}, {"file", file}});
   }
   for (const Shipper::ConflictView& conflict : in.shipper.conflicts()) {
-    if (conflict.where != self) {
+    if (conflict.where != self && !shown.contains({conflict.name, conflict.digits})) {
       conflicts.push_back(
           Json{{"name", conflict.name}, {"where", conflict.where}, {"text", conflict.text}});
     }
@@ -299,7 +304,7 @@ namespace {
 // What a stopped server wanted to archive and the archive lacks is said: the next thing that
 // happens to its data directory may be pg_rewind (H40).
 void read_data_directory(FileSystem& file_system, const std::string& path,
-                         const std::vector<WalName>& archived, DiskFacts& facts) {
+                         const ArchiveStore& store, DiskFacts& facts) {
   const DataDirectory directory(file_system, path);
   facts.data_directory = path;
   facts.role = role_of(file_system, directory);
@@ -307,6 +312,7 @@ void read_data_directory(FileSystem& file_system, const std::string& path,
   if (!marks.ok()) {
     return;
   }
+  const bool is_stopped = facts.role == "stopped";
   facts.ready_files = 0;
   std::uint64_t unarchived = 0;
   for (const ArchiveMark& mark : marks.value()) {
@@ -317,10 +323,10 @@ void read_data_directory(FileSystem& file_system, const std::string& path,
         facts.oldest_ready =
             mark_file.ok() ? std::optional(mark_file.value().modified) : std::nullopt;
       }
-      unarchived += std::binary_search(archived.begin(), archived.end(), mark.name) ? 0 : 1;
+      unarchived += is_stopped && !store.open(mark.name).ok() ? 1 : 0;
     }
   }
-  if (facts.role == "stopped") {
+  if (is_stopped) {
     facts.unarchived_files = unarchived;
   }
 }
@@ -328,12 +334,9 @@ void read_data_directory(FileSystem& file_system, const std::string& path,
 }  // namespace
 
 DiskFacts read_disk_facts(FileSystem& file_system, const ArchiveStore& store,
-                          const std::string& data_directory) {
+                          ArchiveOutline outline, const std::string& data_directory) {
   DiskFacts facts;
-  const auto names = store.list();
-  if (names.ok()) {
-    facts.timelines = find_timeline_troubles(survey_archive(store, names.value()));
-  }
+  facts.timelines = find_timeline_troubles(survey_timelines(store, std::move(outline)));
   if (const auto id = store.system_id(); id.ok()) {
     facts.system_id = id.value();
   }
@@ -350,8 +353,7 @@ DiskFacts read_disk_facts(FileSystem& file_system, const ArchiveStore& store,
     facts.free_bytes = free.value();
   }
   if (!data_directory.empty()) {
-    read_data_directory(file_system, data_directory,
-                        names.ok() ? names.value() : std::vector<WalName>(), facts);
+    read_data_directory(file_system, data_directory, store, facts);
   }
   return facts;
 }

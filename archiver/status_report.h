@@ -34,9 +34,10 @@ struct DiskFacts {
   std::string error;  // why the archive could not be read, or empty; for the caller to fill in
   bool reading = false;  // it has not been read once yet; for the caller, too
 };
-// Reads them; blocks. `data_directory` may be empty.
+// Reads them; blocks. `data_directory` may be empty. The archive is not listed: `outline` is what
+// the index tells of it.
 DiskFacts read_disk_facts(FileSystem& file_system, const ArchiveStore& store,
-                          const std::string& data_directory);
+                          ArchiveOutline outline, const std::string& data_directory);
 
 // The scrub, and what came ahead of recoveries.
 struct CareFacts {

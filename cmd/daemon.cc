@@ -241,6 +241,11 @@ Result<void> Daemon::Parts::watch_archive() {
   } else {
     log.warning(watch.error().text());  // each comparison scans
   }
+  index.on_growth([this](const std::optional<WalName>& name) {
+    if (!name || !pushes.is_own(*name)) {
+      pushes.archive_grew();
+    }
+  });
   index.refresh([this](const Result<void>& outcome) {
     if (!outcome.ok()) {
       log.warning(outcome.error().text());
@@ -430,41 +435,41 @@ void Daemon::Parts::status(const std::function<void(std::string)>& handler) {
 }
 
 void Daemon::Parts::read_status(const std::function<void(std::string)>& handler) {
-  const bool posted =
-      scans->post([this, handler, server = config.postgres.data_directory]() -> Worker::Completion {
-        auto facts = std::make_shared<DiskFacts>(read_disk_facts(file_system, store, server));
-        return [this, handler, facts] {
-          if (index.error().has_value()) {
-            facts->error = index.error()->message;
-          } else if (!index.scanned()) {
-            facts->error = "the archive is still being read";
-            facts->reading = true;
-          }
-          const auto& asked = postgres_news.latest();
-          handler(status_json(
-              StatusInputs{.nodes = nodes,
-                           .cluster = config.cluster.name,
-                           .archive_directory = config.archive.directory,
-                           .quorum = config.quorum.text(),
-                           .config_digest = config_digest(config),
-                           .shipper = pushes.shipper(),
-                           .totals = pushes.totals(),
-                           .links = links,
-                           .disk = *facts,
-                           .archive = index.index(),
-                           .now = loop->now(),
-                           .postgres = asked ? &*asked : nullptr,
-                           .care = care(),
-                           .timelines = &pushes.timelines(),
-                           .verdicts = &conflicts.verdicts(),
-                           .retention = expiry.view(),
-                           .pg_wal = space.forecast(),
-                           .pushes = &pushes,
-                           .back_fill = pg_wal ? &pg_wal->view() : nullptr,
-                           .daemon = {PGWALSHIP_VERSION, clock.wall(), loop->now() - started_at,
-                                      config.archive.minimum_free_bytes}}));
-        };
-      });
+  const bool posted = scans->post([this, handler, server = config.postgres.data_directory,
+                                   outline = outline_of(index.index())]() -> Worker::Completion {
+    auto facts = std::make_shared<DiskFacts>(read_disk_facts(file_system, store, outline, server));
+    return [this, handler, facts] {
+      if (index.error().has_value()) {
+        facts->error = index.error()->message;
+      } else if (!index.scanned()) {
+        facts->error = "the archive is still being read";
+        facts->reading = true;
+      }
+      const auto& asked = postgres_news.latest();
+      handler(status_json(
+          StatusInputs{.nodes = nodes,
+                       .cluster = config.cluster.name,
+                       .archive_directory = config.archive.directory,
+                       .quorum = config.quorum.text(),
+                       .config_digest = config_digest(config),
+                       .shipper = pushes.shipper(),
+                       .totals = pushes.totals(),
+                       .links = links,
+                       .disk = *facts,
+                       .archive = index.index(),
+                       .now = loop->now(),
+                       .postgres = asked ? &*asked : nullptr,
+                       .care = care(),
+                       .timelines = &pushes.timelines(),
+                       .verdicts = &conflicts.verdicts(),
+                       .retention = expiry.view(),
+                       .pg_wal = space.forecast(),
+                       .pushes = &pushes,
+                       .back_fill = pg_wal ? &pg_wal->view() : nullptr,
+                       .daemon = {PGWALSHIP_VERSION, clock.wall(), loop->now() - started_at,
+                                  config.archive.minimum_free_bytes}}));
+    };
+  });
   if (!posted) {
     log.warning("status: the disk is too slow, its queue is full");
   }

@@ -2,6 +2,8 @@
 
 #include "wal/segment_header.h"
 
+#include <utility>
+
 namespace pgwalship {
 namespace {
 
@@ -96,6 +98,37 @@ ArchiveSurvey survey_archive(const ArchiveStore& store, const std::vector<WalNam
         survey.backups.push_back(read_backup(store, name));
         break;
     }
+  }
+  return survey;
+}
+
+ArchiveOutline outline_of(const ArchiveIndex& index) {
+  ArchiveOutline outline;
+  if (is_segment_size(index.segment_bytes())) {
+    outline.segment_bytes = index.segment_bytes();
+  }
+  const auto number = [&](const std::string& name) {
+    return segment_number(WalName::parse(name).value(), outline.segment_bytes);
+  };
+  for (const ArchiveIndex::Run& run : index.runs()) {
+    outline.runs.push_back({run.timeline, number(run.first), number(run.last)});
+  }
+  index.visit({.first = {}, .last = {.lane = 1}}, 0,
+              [&](const ArchivePlace& place, const ArchiveIndex::Entry&) {
+                if (std::optional<WalName> name = place.name()) {
+                  outline.histories.push_back(std::move(*name));
+                }
+                return ArchiveIndex::Visit::kGoOn;
+              });
+  return outline;
+}
+
+ArchiveSurvey survey_timelines(const ArchiveStore& store, ArchiveOutline outline) {
+  ArchiveSurvey survey;
+  survey.segment_bytes = outline.segment_bytes;
+  survey.runs = std::move(outline.runs);
+  for (const WalName& name : outline.histories) {
+    survey.histories.push_back(read_history(store, name));
   }
   return survey;
 }

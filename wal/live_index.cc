@@ -186,7 +186,11 @@ void LiveIndex::run(Scan& scan) {
 void LiveIndex::apply(std::uint64_t job, const Look& look) {
   for (const FileLook& file : look.files) {
     if (file.entry) {
+      const bool is_new = scanned_ && on_growth_ && !index_.find(file.place);
       index_.put(file.place, *file.entry);
+      if (is_new) {
+        on_growth_(file.place.name());
+      }
     } else {
       index_.remove(file.place);
     }
@@ -216,8 +220,12 @@ void LiveIndex::apply(std::uint64_t job, Scan& scan) {
   --scans_;
   if (scan.result->ok()) {
     ArchiveScan found = std::move(*scan.result).value();
+    const bool has_grown = scanned_ && found.index.size() > index_.size();
     index_ = std::move(found.index);
     scanned_ = true;
+    if (has_grown && on_growth_) {
+      on_growth_(std::nullopt);
+    }
     error_.reset();
     unsaved_ = scan.saved ? 0 : unsaved_ + found.headers_read;
     finish(job, scan.synced);

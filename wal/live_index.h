@@ -56,6 +56,11 @@ class LiveIndex {
   using Handler = std::function<void(const Result<void>& outcome)>;
   void refresh(Handler handler);
 
+  // Called when names are there that were not, after the first scan: with the name, or without one
+  // when a scan found several. Whoever put them.
+  using GrowthHandler = std::function<void(const std::optional<WalName>& name)>;
+  void on_growth(GrowthHandler handler) { on_growth_ = std::move(handler); }
+
   // As far as it is known. Empty until the first scan has ended.
   const ArchiveIndex& index() const { return index_; }
   bool scanned() const { return scanned_; }
@@ -92,6 +97,7 @@ class LiveIndex {
   const Options options_;
   const ArchiveLayout layout_;
   const Post post_;
+  GrowthHandler on_growth_;              // owner's thread
   std::optional<DirectoryWatch> watch_;  // jobs renew it, the owner's thread reads it
 
   ArchiveIndex index_;  // owner's thread only, as all that follows

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <tuple>
+
 namespace pgwalship {
 namespace {
 
@@ -142,6 +144,43 @@ TEST_F(StatusReportTest, H5ConflictsAreWhatIsInQuarantineWhoeverPutItThere) {
   EXPECT_EQ(json["conflicts"][1]["text"], "not compared yet");
   EXPECT_EQ(json["archive"]["quarantined"],
             (nlohmann::json{"00000003.history.corrupt-00.gz", "by-hand"}));
+}
+
+TEST_F(StatusReportTest, ADifferenceFromAPeerWhoseContentIsInQuarantineHereIsShownOnce) {
+  nodes_.nodes.push_back(Node{"b", "", "b", 22});
+  Shipper shipper(Shipper::Options{nodes_, Quorum(), OnQuorumLoss::kWait, 0});
+  const TimePoint now = clock_.now();
+  std::ignore = shipper.step(PeerGreeted{1, true}, now);
+  Differences differences;
+  differences.by_content = true;
+  Sha256 mine;
+  Sha256 theirs;
+  mine.bytes.fill(std::byte{0x11});
+  theirs.bytes.fill(std::byte{0x22});
+  const WalName name = WalName::parse("000000010000000000000007").value();
+  differences.conflicting.push_back({name, mine, theirs});
+  std::optional<TransferId> transfer;
+  std::ignore = shipper.step(Compared{1, true, differences, true}, now);
+  for (const ShipperAction& action : shipper.step(Tick{}, shipper.next_wakeup())) {
+    if (const auto* pull = std::get_if<PullFile>(&action)) {
+      transfer = pull->transfer;
+    }
+  }
+  ASSERT_TRUE(transfer);
+  std::ignore = shipper.step(
+      FilePulled{*transfer, Error{Errc::kConflict, "other content", ""}, PullFault::kPeer}, now);
+  ASSERT_EQ(shipper.conflicts().size(), 1U);
+  const auto shown = [&] {
+    const StatusInputs inputs{nodes_,  "main",  "/archive", "NONE", 0,
+                              shipper, totals_, links_,     disk_,  archive_};
+    return nlohmann::json::parse(status_json(inputs))["conflicts"];
+  };
+  EXPECT_EQ(shown().size(), 1U) << "as long as it is not in quarantine";
+  disk_.quarantined = {name.text() + ".conflict-222222222222.gz"};
+  ASSERT_EQ(shown().size(), 1U);
+  EXPECT_EQ(shown()[0]["where"], "a");
+  disk_.quarantined = {name.text() + ".conflict-333333333333.gz"};
+  EXPECT_EQ(shown().size(), 2U) << "a third content";
 }
 
 }  // namespace

@@ -106,6 +106,31 @@ TEST_F(LiveIndexTest, SeesFilesOfOtherHandsAtOnce) {
   EXPECT_FALSE(holds(script));
 }
 
+TEST_F(LiveIndexTest, TellsOfNamesThatCameAndOfNoOthers) {
+  const WalName first = add(1);
+  std::vector<std::string> grown;
+  live_->on_growth([&](const std::optional<WalName>& name) {
+    grown.push_back(name ? name->text() : "several");
+  });
+  refresh();
+  run_all();
+  EXPECT_TRUE(grown.empty()) << "what was there when it started";
+  const WalName second = add(2);
+  live_->on_changes();
+  run_all();
+  EXPECT_EQ(grown, std::vector<std::string>{second.text()});
+  write(path(first), as_bytes("changed"));
+  std::filesystem::remove(path(second));
+  live_->on_changes();
+  run_all();
+  EXPECT_EQ(grown.size(), 1U) << "neither a change nor a removal";
+  add(3);
+  clock_.advance(kIndexScanInterval);
+  refresh();
+  run_all();
+  EXPECT_EQ(grown.back(), "several") << "as a scan finds them";
+}
+
 TEST_F(LiveIndexTest, RefreshWaitsForWhatHappenedBeforeIt) {
   refresh();
   run_all();
