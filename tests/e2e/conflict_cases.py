@@ -3,6 +3,26 @@
 import gzip
 
 from harness import Case, segment, segment_name, sha256, wait_until
+from postgres_cases import PostgresCase
+
+
+class SameRecords(PostgresCase):
+    def test_a_segment_whose_unused_tail_alone_differs_is_a_success(self):
+        cluster = self.cluster(postgres=True)
+        cluster.psql("CREATE TABLE proof (i int)")
+        name = self.archive_all(cluster)
+        data = (cluster.dir / "node1" / "data" / "pg_wal" / name).read_bytes()
+        tail = data[:-64] + bytes(range(64))
+        self.assertNotEqual(tail, data)
+        outcome = cluster.push("node1", name, tail)
+        self.assert_push(outcome, 0)
+        for node in cluster.names:
+            wait_until(lambda: name in cluster.archive(node), 10, f"{node} has it")
+            self.assertEqual(cluster.archived(node, name), data, "what was there stays")
+            self.assertEqual(cluster.status(node)["conflicts"], [])
+        kept = (cluster.archive_dir("node1") / ".pgwalship" / "quarantine").glob("*.gz")
+        self.assertEqual([path.name for path in kept],
+                         [f"{name}.same-records-{sha256(tail)[:12]}.gz"])
 
 
 class Conflict(Case):

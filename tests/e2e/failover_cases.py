@@ -43,7 +43,8 @@ class Failover(PostgresCase):
         self.assertEqual(new, list(range(new[0], new[-1] + 1)), f"a gap after the fork on {node}")
         self.assertIn("00000002.history", cluster.archive(node))
 
-    def fail_over(self):
+    def fail_over(self, end):
+        """`end` takes the primary out of service."""
         cluster = self.server()
         cluster.psql("CREATE TABLE proof (i int)")
         recovered = self.base_backup(cluster, "node3", "recovery_target_timeline = 'latest'")
@@ -62,7 +63,7 @@ class Failover(PostgresCase):
         wait_until(lambda: cluster.psql("SELECT max(i) FROM proof", host=standby) == "100", 30,
                    "the standby has the last row")
         self.assertNotIn(last, cluster.marked_done(), "node1 was to archive nothing")
-        cluster.kill("node1")
+        end(cluster)
         self.assertEqual(cluster.pg_ctl(data, "promote").code, 0)
         cluster.psql("CHECKPOINT", host=standby)
         cluster.psql("INSERT INTO proof VALUES (101)", host=standby)
@@ -85,8 +86,14 @@ class Failover(PostgresCase):
 
     def test_h41_a_failover_leaves_no_hole(self):
         for _ in range(20 if LONG else 1):
-            self.fail_over()
+            self.fail_over(lambda cluster: cluster.kill("node1"))
             self.clusters.pop().close()
+
+    def test_h41_a_clean_switchover_leaves_no_hole_either(self):
+        def stop(cluster):
+            stopped = cluster.pg_ctl(cluster.dir / "node1" / "data", "-m", "fast", "stop")
+            self.assertEqual(stopped.code, 0, stopped)
+        self.fail_over(stop)
 
     def test_acknowledged_by_hash_almost_nothing_crosses_the_network(self):
         cluster = self.server(quorum="ALL (*)")

@@ -50,13 +50,25 @@ class Reconcile(Case):
         self.assert_push(third.push("node1", name, ours), 0)
         plant(third, name, cluster.archive_dir("node1"))
         cluster.start_daemon("node1")
-        wait_until(lambda: [(c["name"], c["where"]) for c in cluster.status("node1")["conflicts"]]
-                   == [(name, "node1"), (name, "node2")], 15, "node1 knows of the conflict")
-        at_peer = cluster.status("node1")["conflicts"][1]
-        for content in (ours, theirs):
-            self.assertIn(sha256(content)[:12], at_peer["text"])
+        kept = f"{name}.conflict-{sha256(theirs)[:12]}.gz"
+        wait_until(lambda: [(c["name"], c["where"], c.get("file"))
+                            for c in cluster.status("node1")["conflicts"]]
+                   == [(name, "node1", kept)], 15, "node1 knows of the conflict, and shows it once")
         self.assertEqual(cluster.archived("node1", name), ours, "it is never overwritten")
         self.assertEqual(cluster.archived("node2", name), theirs, "nor spread")
-        kept = cluster.archive_dir("node1") / ".pgwalship" / "quarantine"
-        self.assertEqual([path.name for path in kept.glob("*.gz")],
-                         [f"{name}.conflict-{sha256(theirs)[:12]}.gz"])
+        quarantine = cluster.archive_dir("node1") / ".pgwalship" / "quarantine"
+        self.assertEqual([path.name for path in quarantine.glob("*.gz")], [kept])
+
+    def test_files_of_other_hands_are_seen_and_spread_and_removed_ones_are_missed(self):
+        other = self.cluster(nodes=1)
+        cluster = self.cluster()
+        name, data = segment_name(3), segment(3)
+        self.assert_push(other.push("node1", name, data), 0)
+        for peer in ("node1", "node3"):
+            cluster.wait_peer("node2", peer, "current")
+        plant(other, name, cluster.archive_dir("node2"))
+        self.assertEqual(cluster.status("node2")["archive"]["files"], 1, "at once")
+        wait_until(lambda: len(cluster.holders(name, sha256(data))) == 3, 15,
+                   "the peers get it, before the next comparison of the minute")
+        (cluster.archive_dir("node3") / f"{name}.gz").unlink()
+        self.assertEqual(cluster.status("node3")["archive"]["files"], 0, "at once")
