@@ -170,6 +170,7 @@ void PushService::settle_reply(Upload& upload, Result<std::string> verdict) {
     totals_.latency.add(machine_.loop.now() - (upload.deadline - options_.push_timeout));
     totals_.failing_since.reset();
     totals_.last_name = upload.put.name.text();
+    totals_.last_lsn = upload.put.facts.lsn != 0 ? upload.put.facts.lsn : totals_.last_lsn;
     totals_.last_at = machine_.loop.now();
   } else {
     ++totals_.failed;

@@ -83,6 +83,7 @@ class PushService final : public LinkSet::Observer {
     std::uint64_t raw_bytes = 0;  // of what was acknowledged, uncompressed
     LatencyHistogram latency;     // of what was acknowledged, from its first message on
     std::string last_name;        // acknowledged
+    std::uint64_t last_lsn = 0;   // where the last acknowledged segment starts
     TimePoint last_at{};
     std::string last_error;
     TimePoint last_error_at{};

@@ -164,6 +164,7 @@ Json push_json(const StatusInputs& in) {
             {"open", in.shipper.open_pushes()},
             {"last_name", in.totals.last_name}};
   if (!in.totals.last_name.empty()) {
+    push["last_lsn"] = in.totals.last_lsn;
     push["last_age_seconds"] = seconds_since(in.totals.last_at, in.now);
   }
   push["last_error"] = in.totals.last_error;

@@ -9,4 +9,5 @@ set(OPENSSL_USE_STATIC_LIBS ON)  # the same reason; only SHA-256 is taken from i
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(PostgreSQL REQUIRED)
 pkg_check_modules(LIBSSH REQUIRED IMPORTED_TARGET libssh)
+pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-pull)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)

@@ -213,7 +213,7 @@ void ClientSession::on(const StatusQuery& query) {
   if (!take_question()) {
     return;
   }
-  services_.status([weak = weak_from_this(), id = query.id](const std::string& json) {
+  services_.status(query.format, [weak = weak_from_this(), id = query.id](const std::string& json) {
     const auto session = weak.lock();
     if (!session || session->ended_) {
       return;

@@ -21,8 +21,8 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
     PushService& pushes;
     FetchService& fetches;
     ExpireService& expiry;
-    // Gives the JSON of `pgwalship status` to the handler, from a later turn of the loop.
-    std::function<void(std::function<void(std::string)>)> status;
+    // Gives the status report in that format to the handler, from a later turn of the loop.
+    std::function<void(StatusFormat, std::function<void(std::string)>)> status;
   };
 
   // Held by shared_ptr because answers may come after the client has gone: they find a weak_ptr.

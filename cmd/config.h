@@ -64,6 +64,7 @@ struct Config {
     std::string socket = "/run/pgwalship/pgwalship.sock";
     LogLevel log_level = LogLevel::kInfo;
     LogTarget log_target = LogTarget::kJournal;
+    std::string metrics_listen;  // ADDRESS:PORT for Prometheus; empty: nowhere
   };
 
   std::string path;

@@ -3,6 +3,7 @@
 #include "cmd/units.h"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <array>
 #include <charconv>
 #include <sstream>
@@ -196,6 +197,34 @@ Result<void> set_socket(std::string& into, std::string_view value) {
   return set_path(into, value);
 }
 
+// ADDRESS:PORT; a numeric address, because a name may mean several.
+Result<void> set_listen(std::string& into, std::string_view value) {
+  const std::size_t colon = value.rfind(':');
+  const auto wrong = [&](const std::string& what) {
+    return invalid(quoted(value) + what,
+                   "as in 127.0.0.1:9187, or [::1]:9187; 0.0.0.0:9187 "
+                   "listens on all addresses");
+  };
+  if (colon == std::string_view::npos) {
+    return wrong(" is not an address and a port");
+  }
+  int port = 0;
+  if (!set_number(port, value.substr(colon + 1), {1, 65535}).ok()) {
+    return wrong(" does not end in a port from 1 to 65535");
+  }
+  std::string address(value.substr(0, colon));
+  std::array<unsigned char, sizeof(in6_addr)> parsed{};
+  const bool six = address.size() > 2 && address.front() == '[' && address.back() == ']';
+  if (six) {
+    address = address.substr(1, address.size() - 2);
+  }
+  if (inet_pton(six ? AF_INET6 : AF_INET, address.c_str(), parsed.data()) != 1) {
+    return wrong(" does not begin with an IP address");
+  }
+  into = std::string(value);
+  return {};
+}
+
 using namespace std::chrono_literals;
 
 constexpr Limits<int> kCompressionLevelLimits{1, 9};
@@ -312,11 +341,12 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
      set<kDaemon, &Daemon::log_level, set_word<LogLevel, 4>, kLogLevelWords>},
     {"daemon", "log-target",
      set<kDaemon, &Daemon::log_target, set_word<LogTarget, 3>, kLogTargetWords>},
+    {"daemon", "metrics-listen", set<kDaemon, &Daemon::metrics_listen, set_listen>},
 });
 
 // Designed, and not built yet. An empty name stands for the whole section.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kLaterKeys = {
-    {{"archive", "compression-threads"}, {"postgres", "look-ahead"}, {"daemon", "metrics-listen"}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kLaterKeys = {
+    {{"archive", "compression-threads"}, {"postgres", "look-ahead"}}};
 
 bool is_later(std::string_view section, std::string_view name) {
   return std::find(kLaterKeys.begin(), kLaterKeys.end(), std::pair{section, name}) !=

@@ -13,6 +13,7 @@
 #include "cmd/client_session.h"
 #include "cmd/daemon_options.h"
 #include "cmd/daemon_service.h"
+#include "cmd/metrics_server.h"
 #include "cmd/reload.h"
 #include "cmd/retention_config.h"
 #include "restorer/fetch_service.h"
@@ -103,7 +104,9 @@ struct Daemon::Parts {
                   {"looks", looks.get()}}},
                 l),
         services{*loop, pushes, fetches, expiry,
-                 [this](const std::function<void(std::string)>& handler) { status(handler); }} {}
+                 [this](StatusFormat format, const std::function<void(std::string)>& handler) {
+                   status(format, handler);
+                 }} {}
 
   // The workers go first: their jobs use the services. The rest goes in reverse order.
   ~Parts() {
@@ -128,7 +131,7 @@ struct Daemon::Parts {
   void know_identity(std::uint64_t id);
   bool is_busy() const { return fetches.in_recovery() || pushes.shipper().open_pushes() > 0; }
   CareFacts care() const;
-  void status(const std::function<void(std::string)>& handler);
+  void status(StatusFormat format, const std::function<void(std::string)>& handler);
   void read_status(const std::function<void(std::string)>& handler);
 
   Config config;                               // as it is in force
@@ -167,6 +170,7 @@ struct Daemon::Parts {
   std::uint64_t system_id = 0;  // of a new archive: 0 until a file is stored, here or by a receiver
   TimePoint identity_due{};     // when to look again
   std::optional<TimePoint> drain_by;
+  std::unique_ptr<MetricsServer> metrics;  // null without metrics-listen
 };
 
 Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const Clock& clock, Log& log) {
@@ -228,6 +232,13 @@ Result<void> Daemon::Parts::connect() {
                     [this](EventLoop::Ready) { on_postgres(); }));
   }
   TRY(watch_pg_wal());
+  if (!config.daemon.metrics_listen.empty()) {
+    TRY_ASSIGN(metrics,
+               MetricsServer::start(config.daemon.metrics_listen, *loop,
+                                    [this](const std::function<void(std::string)>& handler) {
+                                      status(StatusFormat::kJson, handler);
+                                    }));
+  }
   loop->on_turn([this](TimePoint now) { return turn(now); });
   return {};
 }
@@ -425,7 +436,11 @@ CareFacts Daemon::Parts::care() const {
   return facts;
 }
 
-void Daemon::Parts::status(const std::function<void(std::string)>& handler) {
+void Daemon::Parts::status(StatusFormat format, const std::function<void(std::string)>& wanted) {
+  const auto handler =
+      format == StatusFormat::kJson ? wanted : [wanted](const std::string& report) {
+        wanted(metrics_text(metrics_of(report)));
+      };
   // Not while a first scan may take long: it is said that the archive is still being read.
   if (index.scanned()) {
     index.refresh([this, handler](const Result<void>&) { read_status(handler); });

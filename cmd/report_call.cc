@@ -11,9 +11,10 @@ constexpr std::size_t kReportBytesMax = 16U << 20;
 
 }  // namespace
 
-Result<std::string> ask_for_report(const Config& config, const Clock& clock, TimePoint deadline) {
+Result<std::string> ask_for_report(const Config& config, const Clock& clock, TimePoint deadline,
+                                   StatusFormat format) {
   TRY_ASSIGN(const auto daemon, connect_daemon(config, clock, deadline, IfDown::kFail));
-  TRY(daemon->send(StatusQuery{kQueryId}, deadline));
+  TRY(daemon->send(StatusQuery{kQueryId, format}, deadline));
   std::string json;
   while (json.size() < kReportBytesMax) {
     TRY_ASSIGN(const Message message, daemon->receive(deadline));

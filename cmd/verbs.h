@@ -31,6 +31,7 @@ extern const Verb kTimelineVerb;
 extern const Verb kVerifyVerb;
 extern const Verb kConflictsVerb;
 extern const Verb kCheckVerb;
+extern const Verb kMetricsVerb;
 extern const Verb kExpireVerb;
 extern const Verb kCleanupVerb;
 extern const Verb kKeysVerb;

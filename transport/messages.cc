@@ -121,10 +121,15 @@ void write(ByteWriter& out, const Reconciled& message) {
 }
 
 template <typename T>
-concept IdAlone = std::is_same_v<T, StatusQuery> || std::is_same_v<T, OfferDeclined>;
+concept IdAlone = std::is_same_v<T, OfferDeclined>;
 
 void write(ByteWriter& out, const IdAlone auto& message) {
   out.u64(message.id);
+}
+
+void write(ByteWriter& out, const StatusQuery& message) {
+  out.u64(message.id);
+  out.u8(number_of(message.format));
 }
 
 template <typename T>
@@ -346,7 +351,8 @@ Decoded read<FetchResult>(Fields& in) {
 
 template <>
 Decoded read<StatusQuery>(Fields& in) {
-  return StatusQuery{in.u64()};
+  const std::uint64_t id = in.u64();
+  return StatusQuery{id, in.one_of(StatusFormat::kJson, StatusFormat::kMetrics)};
 }
 
 template <>

@@ -125,8 +125,10 @@ struct FetchResult {
   std::string message;
   std::string hint;
 };
+enum class StatusFormat : std::uint8_t { kJson = 0, kMetrics = 1 };
 struct StatusQuery {
   std::uint64_t id = 0;
+  StatusFormat format = StatusFormat::kJson;
 };
 struct StatusReport {
   std::uint64_t id = 0;

@@ -224,8 +224,7 @@ TEST(Config, TheAlarmForPgWalComesAfterTheWarning) {
 }
 
 TEST(Config, RefusesKeysOfLaterVersions) {
-  for (const char* line : {"archive|compression-threads = 4", "postgres|look-ahead = on",
-                           "daemon|metrics-listen = :9187"}) {
+  for (const char* line : {"archive|compression-threads = 4", "postgres|look-ahead = on"}) {
     const std::string text(line);
     const auto bar = text.find('|');
     const std::string found = problem_with_line(text.substr(0, bar), text.substr(bar + 1));
@@ -235,6 +234,17 @@ TEST(Config, RefusesKeysOfLaterVersions) {
   EXPECT_EQ(problem_with_line("cluster", "node = corosync"),
             "f:4: [cluster] node: 'corosync' is not supported by this version (HINT: list the "
             "nodes, one line each)");
+}
+
+TEST(Config, MetricsListenOnANumericAddressAndAPort) {
+  for (const char* good : {"127.0.0.1:9187", "0.0.0.0:1", "[::1]:65535"}) {
+    EXPECT_EQ(problem_with_line("daemon", "metrics-listen = " + std::string(good)), "");
+  }
+  for (const char* bad : {"9187", ":9187", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536",
+                          "localhost:9187", "::1:9187", "[127.0.0.1]:80", "127.0.0.1:9187x"}) {
+    const std::string found = problem_with_line("daemon", "metrics-listen = " + std::string(bad));
+    EXPECT_NE(found.find("HINT: as in 127.0.0.1:9187"), std::string::npos) << bad << found;
+  }
 }
 
 TEST(Config, SuggestsWhatWasMeant) {

@@ -1,6 +1,10 @@
 """check and metrics: what monitoring systems read."""
 
 import re
+import shutil
+import subprocess
+import unittest
+import urllib.request
 
 from harness import Case, segment, segment_name
 
@@ -41,3 +45,30 @@ class Check(Case):
                           "--critical-quorum", "0")
         cluster.stop_daemon("node1")
         self.assert_check(cluster, "node1", CRITICAL, "pgwalshipd")
+
+
+class Metrics(Case):
+    def assert_well_formed(self, text):
+        if shutil.which("promtool") is None:
+            raise unittest.SkipTest("promtool is not installed")
+        checked = subprocess.run(["promtool", "check", "metrics"], input=text, text=True,
+                                 capture_output=True)
+        self.assertEqual((checked.returncode, checked.stdout + checked.stderr), (0, ""))
+
+    def test_metrics_are_served_and_printed_and_prometheus_finds_nothing_wrong(self):
+        cluster = self.cluster(nodes=2)
+        cluster.configure("node1", "daemon", **{"metrics-listen": "127.0.0.1:19187"})
+        cluster.stop_daemon("node1")
+        cluster.start_daemon("node1")
+        self.assert_push(cluster.push("node1", segment_name(1), segment(1)), 0)
+        printed = cluster.pgwalship("node1", "metrics")
+        self.assertEqual(printed.code, 0, printed)
+        self.assertIn('pgwalship_pushes_total{outcome="acknowledged"} 1\n', printed.out)
+        self.assertIn("pgwalship_push_duration_seconds_count 1\n", printed.out)
+        self.assert_well_formed(printed.out)
+        with urllib.request.urlopen("http://127.0.0.1:19187/metrics", timeout=10) as answer:
+            served = answer.read().decode()
+        names = {line.split()[2] for line in served.splitlines() if line.startswith("# TYPE pg")}
+        self.assertEqual(names, {line.split()[2] for line in printed.out.splitlines()
+                                 if line.startswith("# TYPE")})
+        self.assertIn("pgwalship_up 1\n", served)

@@ -128,6 +128,7 @@ const std::vector<LibraryRule>& library_rules() {
       {std::regex("^sys/inotify\\.h$"), {"base/directory_watch.cc"}},
       {std::regex("^nlohmann/"), {"archiver/status_report.cc", "cmd/"}},
       {std::regex("^boost/"), {"cmd/"}},
+      {std::regex("^prometheus/"), {"cmd/metrics_server.cc"}},
   };
   return rules;
 }

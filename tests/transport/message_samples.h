@@ -70,7 +70,7 @@ inline std::vector<Message> sample_messages() {
       Fetch{11, history, 3000},
       FetchResult{11, FetchVerdict::kCorrupt, "only corrupt copies", "verify --repair"},
       FetchResult{11, FetchVerdict::kNoRoom, "the disk is full", ""},
-      StatusQuery{12},
+      StatusQuery{12, StatusFormat::kMetrics},
       StatusReport{12, true, Bytes(2, std::byte{'{'})},
       StatusReport{12, false, {}},
       CompareRanges{13,

@@ -137,6 +137,7 @@ TEST(Messages, RefuseNumbersOutOfRange) {
       {"presence", StatResult{}, 8, 4},
       {"verdict", FetchResult{}, 8, 5},
       {"urgency", Get{1, wal_name("00000002.history")}, 8 + 2 + 16, 2},
+      {"format of a report", StatusQuery{}, 8, 2},
       {"more in a report", StatusReport{}, 8, 2},
       {"expire mode", ExpireQuery{}, 8, 2},
       {"expire outcome", ExpireReport{}, 8, 4},
