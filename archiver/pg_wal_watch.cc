@@ -1,7 +1,7 @@
 #include "archiver/pg_wal_watch.h"
 
 #include "archiver/back_fill_files.h"
-#include "archiver/report_log.h"
+#include "archiver/log_fields.h"
 
 namespace pgwalship {
 namespace {
@@ -97,7 +97,7 @@ void PgWalWatch::act(const ArchiveHasGrown&) {
 }
 
 void PgWalWatch::act(const Report& action) {
-  log_report(machine_.log, action);
+  machine_.log.write(level_of(action.gravity), action.line, action.fields);
 }
 
 }  // namespace pgwalship

@@ -1,6 +1,6 @@
 #include "archiver/push_service.h"
 
-#include "archiver/report_log.h"
+#include "archiver/log_fields.h"
 
 namespace pgwalship {
 
@@ -421,7 +421,7 @@ void PushService::act(Reply& action) {
 }
 
 void PushService::act(const Report& action) {
-  log_report(machine_.log, action);
+  machine_.log.write(level_of(action.gravity), action.line, action.fields);
 }
 
 }  // namespace pgwalship

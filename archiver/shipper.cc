@@ -1,5 +1,7 @@
 #include "archiver/shipper.h"
 
+#include "archiver/log_fields.h"
+
 #include <algorithm>
 
 namespace pgwalship {
@@ -112,7 +114,8 @@ void Shipper::on(const LocalStored& event, TimePoint now) {
     pulls_.arrived(push.name);
     settle_all(now);
     if (event.result.value() == PutOutcome::kSameRecords) {
-      report(Gravity::kWarning, push.name.text() + ": " + std::string(kSameRecordsText));
+      report(Gravity::kWarning, push.name.text() + ": " + std::string(kSameRecordsText),
+             {{kSegmentField, push.name.text()}});
     }
     for (Peer& peer : peers_) {
       const bool is_new = event.result.value() == PutOutcome::kStored;
@@ -137,7 +140,9 @@ void Shipper::on(const PeerGreeted& event, TimePoint now) {
   peer.view.refuses = false;
   peer.retry_delay = kRetryMin;
   peer.in_trouble = false;
-  report(Gravity::kInfo, "peer " + name_of(event.peer) + ": connected");
+  report(
+      Gravity::kInfo, "peer " + name_of(event.peer) + ": connected",
+      {{kMessageIdField, std::string(kPeerConnectedMessage)}, {kPeerField, name_of(event.peer)}});
   start_compare(event.peer, now);
   for (const auto& [id, push] : pushes_) {
     enqueue_fresh(event.peer, id, now);
@@ -159,9 +164,10 @@ void Shipper::on(const PeerLost& event, TimePoint now) {
   if (was_up) {
     become(event.peer, PeerState::kDown, now);
   }
-  report(Gravity::kWarning, "peer " + name_of(event.peer) +
-                                (was_up ? ": connection lost: " : ": cannot connect: ") +
-                                event.reason);
+  report(Gravity::kWarning,
+         "peer " + name_of(event.peer) + (was_up ? ": connection lost: " : ": cannot connect: ") +
+             event.reason,
+         {{kMessageIdField, std::string(kPeerLostMessage)}, {kPeerField, name_of(event.peer)}});
 }
 
 void Shipper::on(const FileAnswered& event, TimePoint now) {
@@ -245,7 +251,8 @@ void Shipper::on(const Compared& event, TimePoint now) {
   }
   if (missing > 0 && !peer.in_trouble) {
     report(Gravity::kInfo,
-           "peer " + name_of(event.peer) + ": catching up, " + std::to_string(missing) + " files");
+           "peer " + name_of(event.peer) + ": catching up, " + std::to_string(missing) + " files",
+           {{kPeerField, name_of(event.peer)}});
   }
   fill(event.peer);
   settle(event.peer, now);
@@ -262,7 +269,8 @@ void Shipper::on(const ReconciledAnswered& event, TimePoint now) {
       peer.view.last_error.clear();
     }
     peer.compare_at = now + kCompareInterval;
-    report(Gravity::kInfo, "peer " + name_of(event.peer) + ": complete, counts from now on");
+    report(Gravity::kInfo, "peer " + name_of(event.peer) + ": complete, counts from now on",
+           {{kPeerField, name_of(event.peer)}});
   } else {
     peer.view.last_error = event.result.error().message;
   }
@@ -370,7 +378,7 @@ std::optional<Result<std::string>> Shipper::verdict(const Push& push, TimePoint 
     const std::string text = "acknowledged with the local copy alone (on-quorum-loss = local, " +
                              std::to_string(*pg_wal_free_ >> 20U) +
                              " MB free for pg_wal): " + waiting;
-    report(Gravity::kError, push.name.text() + ": " + text);
+    report(Gravity::kError, push.name.text() + ": " + text, {{kSegmentField, push.name.text()}});
     return Result<std::string>(text);
   }
   // Space alone is missing when the peers that refused for lack of it would complete the quorum. It

@@ -175,7 +175,7 @@ class Shipper {
   const std::string& name_of(NodeId id) const { return options_.nodes.at(id).name; }
   std::string peer_trouble(NodeId peer, TimePoint now) const;
   std::string waiting_text(const Push& push, TimePoint now) const;
-  void report(Gravity gravity, std::string line);
+  void report(Gravity gravity, std::string line, LogFields fields = {});
 
   const Options options_;
   std::vector<Peer> peers_;  // by NodeId; the own entry is unused

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/journal.h"
 #include "base/result.h"
 #include "topology/node_list.h"
 #include "wal/archive_store.h"
@@ -110,6 +111,7 @@ enum class Gravity { kInfo, kWarning, kError };
 struct Report {  // a change of state, for the log
   Gravity gravity;
   std::string line;
+  LogFields fields = {};
 };
 using ShipperAction = std::variant<StoreLocally, SendFile, PullFile, Compare, TellReconciled,
                                    MarkReconciled, Reply, Report>;

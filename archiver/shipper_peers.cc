@@ -1,4 +1,5 @@
 // What each peer is sent next, and which state that leaves it in.
+#include "archiver/log_fields.h"
 #include "archiver/shipper.h"
 
 #include <algorithm>
@@ -37,7 +38,8 @@ void Shipper::fall_behind(NodeId id, TimePoint now) {
     report(Gravity::kWarning,
            "peer " + name_of(id) + ": behind: " + peer.view.last_error + "; next try in " +
                std::to_string(std::chrono::ceil<std::chrono::seconds>(peer.retry_delay).count()) +
-               " s");
+               " s",
+           {{kPeerField, name_of(id)}});
   }
   peer.retry_delay = std::min<Duration>(peer.retry_delay * 2, kRetryMax);
 }
@@ -131,7 +133,7 @@ void Shipper::settle(NodeId id, TimePoint now) {
     peer.view.refuses = false;
     peer.retry_delay = kRetryMin;
     peer.in_trouble = false;
-    report(Gravity::kInfo, "peer " + name_of(id) + ": current");
+    report(Gravity::kInfo, "peer " + name_of(id) + ": current", {{kPeerField, name_of(id)}});
   }
 }
 

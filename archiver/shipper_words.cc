@@ -1,4 +1,5 @@
 // What the shipper says: log lines, reasons for waiting, troubles of peers and quorum.
+#include "archiver/log_fields.h"
 #include "archiver/shipper.h"
 
 #include <algorithm>
@@ -14,8 +15,8 @@ std::string seconds_text(Duration duration) {
 
 }  // namespace
 
-void Shipper::report(Gravity gravity, std::string line) {
-  actions_.emplace_back(Report{gravity, std::move(line)});
+void Shipper::report(Gravity gravity, std::string line, LogFields fields) {
+  actions_.emplace_back(Report{gravity, std::move(line), std::move(fields)});
 }
 
 void Shipper::note_conflict(const WalName& name, const std::string& where, const Error& error,
@@ -32,7 +33,10 @@ void Shipper::note_conflict(const WalName& name, const std::string& where, const
     conflicts_.pop_front();
   }
   conflicts_.push_back(ConflictView{name.text(), where, error.message, digits});
-  report(Gravity::kError, "conflict on " + where + ": " + error.text());
+  report(Gravity::kError, "conflict on " + where + ": " + error.text(),
+         {{kMessageIdField, std::string(kConflictMessage)},
+          {kSegmentField, name.text()},
+          {kPeerField, where}});
 }
 
 // Somebody has decided them, or one of the two contents has expired.
@@ -71,11 +75,13 @@ void Shipper::note_quorum(TimePoint now) {
   quorum_held_ = held;
   quorum_changed_ = now;
   if (held) {
-    report(Gravity::kInfo, "quorum " + options_.quorum.text() + ": held");
+    report(Gravity::kInfo, "quorum " + options_.quorum.text() + ": held",
+           {{kMessageIdField, std::string(kQuorumHeldMessage)}});
   } else if (first) {
     report(Gravity::kInfo, "quorum " + options_.quorum.text() + ": not yet held");
   } else {
-    report(Gravity::kError, quorum_trouble(now));
+    report(Gravity::kError, quorum_trouble(now),
+           {{kMessageIdField, std::string(kQuorumLostMessage)}});
   }
 }
 

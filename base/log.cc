@@ -76,9 +76,20 @@ std::string with_prefix_on_each_line(std::string_view prefix, std::string_view t
 }  // namespace
 
 struct Log::Sink {
-  explicit Sink(LogTarget target_in) : target(target_in), logger(kSyslogName, make_sink(target)) {}
+  Sink(LogTarget target_in, JournalSocket journal_in)
+      : target(target_in), journal(std::move(journal_in)), logger(kSyslogName, make_sink(target)) {}
+
+  // syslog(3)'s numbers are the journal's.
+  bool send(LogLevel level, std::string_view line, const LogFields& fields) const {
+    LogFields all{{"MESSAGE", std::string(line)},
+                  {"PRIORITY", std::string(journal_prefix(level).substr(1, 1))},
+                  {"SYSLOG_IDENTIFIER", kSyslogName}};
+    all.insert(all.end(), fields.begin(), fields.end());
+    return journal.send(all);
+  }
 
   const LogTarget target;
+  const JournalSocket journal;
   spdlog::logger logger;
 };
 
@@ -104,16 +115,20 @@ Result<LogTarget> parse_log_target(std::string_view word) {
   return unknown_word("log target", word, "stderr, syslog, journal");
 }
 
-Log::Log(LogLevel level, LogTarget target) : sink_(std::make_unique<Sink>(target)) {
+Log::Log(LogLevel level, LogTarget target, JournalSocket journal)
+    : sink_(std::make_unique<Sink>(target, std::move(journal))) {
   sink_->logger.set_pattern(target == LogTarget::kStderr ? "%Y-%m-%d %H:%M:%S.%e %z %l: %v" : "%v");
   set_level(level);
 }
 
 Log::~Log() = default;
 
-void Log::write(LogLevel level, std::string_view line) {
+void Log::write(LogLevel level, std::string_view line, const LogFields& fields) {
   const auto severity = spdlog_level(level);
   if (!sink_->logger.should_log(severity)) {
+    return;
+  }
+  if (sink_->target == LogTarget::kJournal && sink_->send(level, line, fields)) {
     return;
   }
   if (sink_->target == LogTarget::kJournal) {

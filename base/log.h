@@ -4,6 +4,7 @@
 // passed by reference. Any thread.
 #pragma once
 
+#include "base/journal.h"
 #include "base/result.h"
 
 #include <memory>
@@ -20,13 +21,16 @@ Result<LogTarget> parse_log_target(std::string_view word);  // stderr, syslog, j
 
 class Log {
  public:
-  // kJournal writes to stderr with the sd-daemon(3) priority prefix that systemd's journal reads.
-  Log(LogLevel level, LogTarget target);
+  // kJournal speaks to systemd's journal, with the fields. While that does not take it: to stderr,
+  // with the sd-daemon(3) priority prefix that systemd reads there.
+  Log(LogLevel level, LogTarget target, JournalSocket journal = JournalSocket());
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  void write(LogLevel level, std::string_view line);
+  // `fields` are for programs that search; the line says it all to people. Only the journal keeps
+  // them.
+  void write(LogLevel level, std::string_view line, const LogFields& fields = {});
   void debug(std::string_view line) { write(LogLevel::kDebug, line); }
   void info(std::string_view line) { write(LogLevel::kInfo, line); }
   void warning(std::string_view line) { write(LogLevel::kWarning, line); }

@@ -63,8 +63,8 @@ struct Config {
   struct Daemon {
     std::string socket = "/run/pgwalship/pgwalship.sock";
     LogLevel log_level = LogLevel::kInfo;
-    LogTarget log_target = LogTarget::kJournal;
-    std::string metrics_listen;  // ADDRESS:PORT for Prometheus; empty: nowhere
+    std::optional<LogTarget> log_target;  // nothing: the journal when systemd runs it, else stderr
+    std::string metrics_listen;           // ADDRESS:PORT for Prometheus; empty: nowhere
   };
 
   std::string path;

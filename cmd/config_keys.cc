@@ -273,6 +273,13 @@ Result<void> set_size_limit(std::optional<std::uint64_t>& into, std::string_view
   return {};
 }
 
+Result<void> set_log_target(std::optional<LogTarget>& into, std::string_view value) {
+  LogTarget target = LogTarget::kStderr;
+  TRY(set_word(target, value, kLogTargetWords));
+  into = target;
+  return {};
+}
+
 Result<void> set_quorum(Config& config, std::string_view value) {
   TRY_ASSIGN(config.quorum, Quorum::parse(value));
   return {};
@@ -339,8 +346,7 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     {"daemon", "socket", set<kDaemon, &Daemon::socket, set_socket>},
     {"daemon", "log-level",
      set<kDaemon, &Daemon::log_level, set_word<LogLevel, 4>, kLogLevelWords>},
-    {"daemon", "log-target",
-     set<kDaemon, &Daemon::log_target, set_word<LogTarget, 3>, kLogTargetWords>},
+    {"daemon", "log-target", set<kDaemon, &Daemon::log_target, set_log_target>},
     {"daemon", "metrics-listen", set<kDaemon, &Daemon::metrics_listen, set_listen>},
 });
 

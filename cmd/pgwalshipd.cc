@@ -4,6 +4,7 @@
 #include <boost/program_options.hpp>
 
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <sys/stat.h>
 
@@ -20,7 +21,9 @@ int serve(const std::string& explicit_path) {
     std::cerr << "pgwalshipd: " << config.error().text() << "\n";
     return kExitUsage;
   }
-  Log log(config.value().daemon.log_level, config.value().daemon.log_target);
+  const bool journal = stderr_is_journal(std::getenv("JOURNAL_STREAM"));
+  Log log(config.value().daemon.log_level, config.value().daemon.log_target.value_or(
+                                               journal ? LogTarget::kJournal : LogTarget::kStderr));
   const SystemClock clock;
   const auto daemon = Daemon::start(config.value(), clock, log);
   if (!daemon.ok()) {

@@ -13,6 +13,8 @@ constexpr std::chrono::milliseconds kSettleTime{100};
 // A client does not wait for a file on its way when nothing of it came for so long: another peer
 // may be quicker.
 constexpr std::chrono::seconds kStuckAfter{1};
+// `journalctl MESSAGE_ID=...`; docs/monitoring/README.md has all of them.
+constexpr std::string_view kBadCopyMessage = "3f6f0c1f6a2e4a7f9c1b7d5a8e2c4b05";
 // Above that a disk is failing as a whole, and its owner knows.
 constexpr std::size_t kReportedMax = 1024;
 
@@ -89,12 +91,17 @@ void FetchService::count(const Fetching& fetching, const FetchEnded& ended) {
 void FetchService::report_bad_copy(const Fetching& fetching, const FetchEnded& ended) {
   const std::string& name = fetching.name.text();
   const std::string what = "the copy of '" + name + "' here is bad (" + fetching.bad_copy + ")";
+  const LogFields fields{{"MESSAGE_ID", std::string(kBadCopyMessage)}, {"PGWALSHIP_SEGMENT", name}};
   if (ended.verdict == FetchVerdict::kFound) {
     reported_bad_.erase(name);
-    machine_.log.warning(what + "; replaced " + ended.message + ", the bad one is in quarantine");
+    machine_.log.write(LogLevel::kWarning,
+                       what + "; replaced " + ended.message + ", the bad one is in quarantine",
+                       fields);
   } else if (reported_bad_.size() < kReportedMax && reported_bad_.insert(name).second) {
-    machine_.log.error(what + " and could not be replaced, it goes to quarantine: " +
-                       ended.message + (ended.hint.empty() ? "" : " (" + ended.hint + ")"));
+    machine_.log.write(LogLevel::kError,
+                       what + " and could not be replaced, it goes to quarantine: " + ended.message +
+                           (ended.hint.empty() ? "" : " (" + ended.hint + ")"),
+                       fields);
   }
 }
 

@@ -11,6 +11,11 @@
 namespace pgwalship {
 namespace {
 
+// stderr is what is left then.
+JournalSocket no_journal() {
+  return JournalSocket("/nowhere");
+}
+
 std::string captured(const std::function<void()>& work) {
   testing::internal::CaptureStderr();
   work();
@@ -34,7 +39,7 @@ TEST(Log, StderrLineHasTimeLevelAndMessage) {
 
 TEST(Log, JournalLineHasThePriorityAndNoTime) {
   const std::string text = captured([] {
-    Log log(LogLevel::kDebug, LogTarget::kJournal);
+    Log log(LogLevel::kDebug, LogTarget::kJournal, no_journal());
     log.error("e");
     log.warning("w");
     log.info("i");
@@ -46,7 +51,7 @@ TEST(Log, JournalLineHasThePriorityAndNoTime) {
 TEST(Log, JournalGivesEachLineOfAMessageItsPriority) {
   const Error error{Errc::kIo, "open 'f': Permission denied", "look at the owner"};
   const std::string text = captured([&] {
-    Log log(LogLevel::kInfo, LogTarget::kJournal);
+    Log log(LogLevel::kInfo, LogTarget::kJournal, no_journal());
     log.error(error.text());
   });
   EXPECT_EQ(text, "<3>open 'f': Permission denied\n<3>HINT: look at the owner\n");
@@ -54,7 +59,7 @@ TEST(Log, JournalGivesEachLineOfAMessageItsPriority) {
 
 TEST(Log, LeavesOutWhatIsBelowItsLevel) {
   const std::string text = captured([] {
-    Log log(LogLevel::kWarning, LogTarget::kJournal);
+    Log log(LogLevel::kWarning, LogTarget::kJournal, no_journal());
     log.info("left out");
     log.warning("first");
     log.set_level(LogLevel::kDebug);
@@ -67,7 +72,7 @@ TEST(Log, LeavesOutWhatIsBelowItsLevel) {
 
 TEST(Log, TakesBracesAndPercentSignsAsTheyAre) {
   const std::string text = captured([] {
-    Log log(LogLevel::kInfo, LogTarget::kJournal);
+    Log log(LogLevel::kInfo, LogTarget::kJournal, no_journal());
     log.info("{} %s %v {0}");
   });
   EXPECT_EQ(text, "<6>{} %s %v {0}\n");
@@ -75,7 +80,7 @@ TEST(Log, TakesBracesAndPercentSignsAsTheyAre) {
 
 TEST(Log, LinesOfSeveralThreadsStayWhole) {
   const std::string text = captured([] {
-    Log log(LogLevel::kInfo, LogTarget::kJournal);
+    Log log(LogLevel::kInfo, LogTarget::kJournal, no_journal());
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&log] {

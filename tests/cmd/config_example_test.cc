@@ -68,7 +68,7 @@ TEST(ConfigExample, ShowsTheDefaultsWhenUncommented) {
   EXPECT_EQ(config.retention.interval, defaults.retention.interval);
   EXPECT_EQ(config.daemon.socket, defaults.daemon.socket);
   EXPECT_EQ(config.daemon.log_level, defaults.daemon.log_level);
-  EXPECT_EQ(config.daemon.log_target, defaults.daemon.log_target);
+  EXPECT_EQ(config.daemon.log_target, LogTarget::kStderr) << "without systemd";
 }
 
 }  // namespace
