@@ -34,9 +34,7 @@ constexpr std::array kCounts{CountOption{"backlog", &CheckLimits::backlog, Unit:
 constexpr std::array kTimes{
     TimeOption{"age", &CheckLimits::age, "the oldest of these waits, or pushes fail, so long"},
     TimeOption{"peer", &CheckLimits::peer, "a peer is away or behind for so long"},
-    TimeOption{"quorum", &CheckLimits::quorum, "the quorum is not held for so long"},
-    TimeOption{"clock", &CheckLimits::clock, "a peer's clock is so far from this one's"},
-    TimeOption{"push", &CheckLimits::push, "the probe of --push takes so long"}};
+    TimeOption{"quorum", &CheckLimits::quorum, "the quorum is not held for so long"}};
 
 Result<std::uint64_t> parse_count(std::string_view text, Unit unit) {
   if (unit == Unit::kBytes) {

@@ -33,10 +33,6 @@ struct CheckLimits {
   Time quorum{std::chrono::seconds(0), std::chrono::seconds(30)};
   // Free bytes for the archive; below [archive] minimum-free it is critical always.
   Count free{5ULL << 30, 1ULL << 30};
-  // How far a peer's clock is from this node's: logs cannot be compared, `days` keeps less.
-  Time clock{std::chrono::seconds(5), std::chrono::minutes(5)};
-  // How long the probe of --push may take.
-  Time push{std::chrono::seconds(2), std::chrono::seconds(10)};
 };
 
 // Names of the options, without "--": "warning-backlog", "critical-backlog", ...

@@ -277,13 +277,6 @@ class Examination {
         find(CheckLevel::kWarning, "peer " + name + " has another configuration",
              "make [cluster] the same on all nodes, and restart the daemons");
       }
-      if (const auto offset = report_number(peer, "clock_offset_seconds")) {
-        const double away = std::max(*offset, -*offset);
-        measure_time(name + "_clock", away, limits_.clock);
-        find(above(away, limits_.clock),
-             "the clock of " + name + " is " + ago(away) + (*offset < 0 ? " behind" : " ahead"),
-             "run chrony or systemd-timesyncd on all nodes");
-      }
     }
   }
 

@@ -121,8 +121,6 @@ class Writer {
     constexpr double kPerMillisecond = 0.001;
     each_peer("pgwalship_peer_round_trip_seconds", Type::kGauge,
               "Round trip of the last keepalive.", "round_trip_ms", kPerMillisecond);
-    each_peer("pgwalship_peer_clock_offset_seconds", Type::kGauge,
-              "How far the peer's clock is ahead of this node's.", "clock_offset_seconds");
     each_peer_flag("pgwalship_peer_configuration_differs",
                    "1 when the peer has another [cluster] section.", "configuration_differs");
     each_peer("pgwalship_peer_connects_total", Type::kCounter,
