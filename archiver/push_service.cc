@@ -39,7 +39,7 @@ PushService::~PushService() = default;
 
 PushId PushService::begin(const Put& put, ReplyHandler on_reply) {
   const PushId push = next_push_++;
-  auto upload = std::make_shared<Upload>(put, machine_.loop.now() + options_.push_timeout,
+  auto upload = std::make_shared<Upload>(put, machine_.loop.now(), options_.push_timeout,
                                          std::move(on_reply));
   uploads_.emplace(push, upload);
   note_own(put.name);
@@ -167,7 +167,7 @@ void PushService::settle_reply(Upload& upload, Result<std::string> verdict) {
   if (verdict.ok()) {
     ++totals_.acknowledged;
     totals_.raw_bytes += upload.put.facts.raw_bytes;
-    totals_.latency.add(machine_.loop.now() - (upload.deadline - options_.push_timeout));
+    totals_.latency.add(machine_.loop.now() - upload.began);
     totals_.failing_since.reset();
     totals_.last_name = upload.put.name.text();
     totals_.last_lsn = upload.put.facts.lsn != 0 ? upload.put.facts.lsn : totals_.last_lsn;
@@ -406,7 +406,9 @@ void PushService::act(const MarkReconciled& action) {
   std::ignore = machine_.scans.post([this, action]() -> Worker::Completion {
     const Result<void> marked = machine_.store.mark_reconciled(action.from);
     return [this, marked] {
-      if (!marked.ok()) {
+      if (marked.ok()) {
+        cannot_mark_.ends();
+      } else if (cannot_mark_.begins(marked.error().text())) {
         machine_.log.warning(marked.error().text());
       }
     };

@@ -7,6 +7,7 @@
 #include "archiver/timeline_service.h"
 #include "base/histogram.h"
 #include "base/log.h"
+#include "base/trouble.h"
 #include "base/worker.h"
 #include "transport/file_pull.h"
 #include "transport/link_set.h"
@@ -98,10 +99,14 @@ class PushService final : public LinkSet::Observer {
   // Jobs of the workers are std::functions and must be copyable: hence shared_ptr. The loop thread
   // and one worker hand it to each other; `staged` is used by the disk worker alone.
   struct Upload {
-    Upload(Put announced, TimePoint answer_by, ReplyHandler handler)
-        : put(std::move(announced)), deadline(answer_by), on_reply(std::move(handler)) {}
+    Upload(Put announced, TimePoint now, Duration timeout, ReplyHandler handler)
+        : put(std::move(announced)),
+          began(now),
+          deadline(now + timeout),
+          on_reply(std::move(handler)) {}
 
     Put put;
+    TimePoint began;
     TimePoint deadline;
     ReplyHandler on_reply;
     std::shared_ptr<StagedFile> staged;
@@ -166,6 +171,7 @@ class PushService final : public LinkSet::Observer {
   TimePoint next_space_check_{};
   std::set<std::string> own_;  // the last names of own_order_
   std::deque<std::string> own_order_;
+  Trouble cannot_mark_;
 };
 
 }  // namespace pgwalship

@@ -9,6 +9,7 @@
 #include "archiver/status_report.h"
 #include "base/event_loop.h"
 #include "base/posix_file_system.h"
+#include "base/trouble.h"
 #include "base/worker.h"
 #include "cmd/client_session.h"
 #include "cmd/daemon_options.h"
@@ -163,6 +164,8 @@ struct Daemon::Parts {
   DaemonService service;
   ClientSession::Services services;
   std::vector<std::shared_ptr<ClientSession>> clients;
+  Trouble no_clients;
+  Trouble no_status;
   std::vector<std::pair<NodeId, SshLink*>> ssh_links;  // owned by `links`
   std::unique_ptr<PostgresWatch> postgres;             // null without [postgres] conninfo
   PostgresNews postgres_news;
@@ -279,7 +282,9 @@ Result<void> Daemon::Parts::watch_pg_wal() {
 void Daemon::Parts::accept_client() {
   Result<std::optional<Fd>> accepted = listener->accept();
   if (!accepted.ok()) {
-    log.warning(accepted.error().text());
+    if (no_clients.begins(accepted.error().text())) {
+      log.warning(accepted.error().text());
+    }
     return;
   }
   if (!accepted.value().has_value() || clients.size() >= kClientsMax) {
@@ -289,7 +294,8 @@ void Daemon::Parts::accept_client() {
       std::move(*accepted.value()), hello_of(config, Role::kAnsweringDaemon, system_id), services);
   if (session.ok()) {
     clients.push_back(std::move(session).value());
-  } else {
+    no_clients.ends();
+  } else if (no_clients.begins(session.error().text())) {
     log.warning(session.error().text());
   }
 }
@@ -485,7 +491,9 @@ void Daemon::Parts::read_status(const std::function<void(std::string)>& handler)
                                   config.archive.minimum_free_bytes}}));
     };
   });
-  if (!posted) {
+  if (posted) {
+    no_status.ends();
+  } else if (no_status.begins("full")) {
     log.warning("status: the disk is too slow, its queue is full");
   }
 }

@@ -19,9 +19,9 @@ namespace {
 
 // In the order of the help.
 const std::array kVerbs{
-    &kPushVerb,     &kFetchVerb,  &kReceiveVerb, &kStatusVerb,  &kCheckVerb,     &kMetricsVerb,
-    &kTimelineVerb, &kVerifyVerb, &kExpireVerb,  &kCleanupVerb, &kConflictsVerb, &kRescueVerb,
-    &kKeysVerb,
+    &kPushVerb,      &kFetchVerb,    &kReceiveVerb, &kStatusVerb, &kCheckVerb,
+    &kMetricsVerb,   &kTimelineVerb, &kVerifyVerb,  &kExpireVerb, &kCleanupVerb,
+    &kConflictsVerb, &kRescueVerb,   &kKeysVerb,
 };
 
 void print(std::string_view text) {

@@ -89,9 +89,15 @@ void ScrubService::finish(Step step) {
   mark_.position = *step.name;
   if (step.verified.ok()) {
     ++mark_.read;
+    unreadable_.ends();
   } else if (step.verified.error().code != Errc::kNotFound) {  // expired since it was listed
-    machine_.log.warning("scrub: '" + step.name->text() +
-                         "' cannot be read: " + step.verified.error().message);
+    // One line for a disk that fails, not one for each file on it.
+    if (unreadable_.begins("unreadable")) {
+      machine_.log.write(
+          LogLevel::kWarning,
+          "scrub: '" + step.name->text() + "' cannot be read: " + step.verified.error().message,
+          {{"PGWALSHIP_SEGMENT", step.name->text()}});
+    }
   }
   if (now >= save_at_) {
     save(now);

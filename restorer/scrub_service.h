@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/log.h"
+#include "base/trouble.h"
 #include "base/worker.h"
 #include "restorer/fetch_service.h"
 #include "restorer/scrub.h"
@@ -62,6 +63,7 @@ class ScrubService {
   ScrubPace pace_;
   ScrubBook book_;
   ScrubMark mark_;
+  Trouble unreadable_;
   std::deque<WalName> ahead_;  // the next files, as listed some time ago
   std::uint64_t files_ = 0;
   TimePoint save_at_{};
