@@ -12,6 +12,7 @@
 #include "base/trouble.h"
 #include "base/worker.h"
 #include "cmd/client_session.h"
+#include "cmd/daemon_care.h"
 #include "cmd/daemon_options.h"
 #include "cmd/daemon_service.h"
 #include "cmd/metrics_server.h"
@@ -131,7 +132,6 @@ struct Daemon::Parts {
   void ask_identity();
   void know_identity(std::uint64_t id);
   bool is_busy() const { return fetches.in_recovery() || pushes.shipper().open_pushes() > 0; }
-  CareFacts care() const;
   void status(StatusFormat format, const std::function<void(std::string)>& handler);
   void read_status(const std::function<void(std::string)>& handler);
 
@@ -417,31 +417,6 @@ void Daemon::Parts::begin_drain(int signal) {
   loop->unwatch(listener->fd());
 }
 
-CareFacts Daemon::Parts::care() const {
-  const ScrubMark& mark = scrub.mark();
-  CareFacts facts;
-  facts.scrubs = config.archive.scrub > std::chrono::milliseconds(0);
-  facts.position = mark.position ? mark.position->text() : "";
-  facts.read = mark.read;
-  facts.bad = mark.bad;
-  facts.repaired = mark.repaired;
-  if (mark.last_pass) {
-    facts.last_pass_age_seconds =
-        std::chrono::duration<double>(clock.wall() - *mark.last_pass).count();
-  }
-  facts.last_bad = mark.last_bad;
-  facts.last_repaired = mark.last_repaired;
-  facts.fetched_ahead = fetches.files_ahead();
-  const FetchService::Totals& fetched = fetches.totals();
-  facts.fetches_found = fetched.found;
-  facts.fetches_absent = fetched.absent;
-  facts.fetches_unanswered = fetched.unanswered;
-  facts.fetched_bytes = fetched.pulled_bytes;
-  facts.bad_copies = fetched.bad_copies;
-  facts.bad_copies_repaired = fetched.repaired;
-  return facts;
-}
-
 void Daemon::Parts::status(StatusFormat format, const std::function<void(std::string)>& wanted) {
   const auto handler =
       format == StatusFormat::kJson ? wanted : [wanted](const std::string& report) {
@@ -480,7 +455,7 @@ void Daemon::Parts::read_status(const std::function<void(std::string)>& handler)
                        .archive = index.index(),
                        .now = loop->now(),
                        .postgres = asked ? &*asked : nullptr,
-                       .care = care(),
+                       .care = care_facts(config, clock, scrub, fetches),
                        .timelines = &pushes.timelines(),
                        .verdicts = &conflicts.verdicts(),
                        .retention = expiry.view(),
