@@ -33,7 +33,7 @@ Result<std::chrono::milliseconds> timeout_of(const Arguments& arguments) {
   if (given == arguments.values.end()) {
     return std::chrono::milliseconds(kTimeoutDefault);
   }
-  const auto parsed = parse_duration(given->second);
+  auto parsed = parse_duration(given->second);
   if (!parsed.ok()) {
     return parsed.error().within("--timeout");
   }
