@@ -236,6 +236,13 @@ Result<void> receive(const Config& config, const std::string& from) {
         OfferedFiles::Options{config.postgres.data_directory, config.archive.compression_level});
   }
   Receiver receiver(store, index, receiver_hello(config), from, std::move(offered));
+  receiver.look_at_machine_with([&]() -> Result<MachineFacts> {
+    TRY_ASSIGN(const std::uint64_t free, store.free_bytes());
+    const auto clock_us =
+        std::chrono::duration_cast<std::chrono::microseconds>(clock.wall().time_since_epoch());
+    return MachineFacts{0, static_cast<std::uint64_t>(clock_us.count()), free,
+                        config.archive.minimum_free_bytes};
+  });
   const std::chrono::milliseconds silence =
       std::max(kSilenceMin, config.ssh.keepalive * kSilentKeepalives);
   Result<void> ended =

@@ -19,7 +19,8 @@ bool is_answer(const Message& message) {
          std::holds_alternative<GetBegin>(message) || std::holds_alternative<Data>(message) ||
          std::holds_alternative<GetEnd>(message) ||
          std::holds_alternative<CompareResult>(message) ||
-         std::holds_alternative<OfferDeclined>(message);
+         std::holds_alternative<OfferDeclined>(message) ||
+         std::holds_alternative<MachineFacts>(message);
 }
 
 std::string printable(std::string text) {

@@ -18,8 +18,9 @@ constexpr auto kLastErrc = Errc::kInvalid;
 
 // The variant lists the messages in the order of docs/protocol.md; these are their numbers there.
 constexpr std::size_t kTypeCount = std::variant_size_v<Message>;
-constexpr std::array<std::uint8_t, kTypeCount> kTypes = {
-    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27};
+constexpr std::array<std::uint8_t, kTypeCount> kTypes = {1,  2,  3,  4,  5,  6,  7,  8,  9,
+                                                         10, 11, 14, 15, 16, 17, 18, 19, 20,
+                                                         21, 22, 23, 24, 25, 26, 27, 30, 31};
 
 void write(ByteWriter& out, const FileFacts& facts) {
   out.raw(facts.sha256.bytes);
@@ -121,7 +122,7 @@ void write(ByteWriter& out, const Reconciled& message) {
 }
 
 template <typename T>
-concept IdAlone = std::is_same_v<T, OfferDeclined>;
+concept IdAlone = std::is_same_v<T, OfferDeclined> || std::is_same_v<T, MachineQuery>;
 
 void write(ByteWriter& out, const IdAlone auto& message) {
   out.u64(message.id);
@@ -191,6 +192,13 @@ void write(ByteWriter& out, const ExpireReport& message) {
   out.u8(number_of(message.outcome));
   out.u8(message.progress ? 1 : 0);
   out.text(message.line);
+}
+
+void write(ByteWriter& out, const MachineFacts& message) {
+  out.u64(message.id);
+  out.u64(message.clock_us);
+  out.u64(message.free_bytes);
+  out.u64(message.minimum_free_bytes);
 }
 
 using Decoded = std::optional<Message>;
@@ -412,6 +420,16 @@ Decoded read<ExpireReport>(Fields& in) {
   message.progress = in.flag();
   message.line = in.text();
   return message;
+}
+
+template <>
+Decoded read<MachineQuery>(Fields& in) {
+  return MachineQuery{in.u64()};
+}
+
+template <>
+Decoded read<MachineFacts>(Fields& in) {
+  return MachineFacts{in.u64(), in.u64(), in.u64(), in.u64()};
 }
 
 using Reader = Decoded (*)(Fields&);

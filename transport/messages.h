@@ -173,10 +173,21 @@ struct ExpireReport {
   std::string line;
 };
 
-using Message = std::variant<Hello, Failure, Put, Data, PutEnd, Done, Stat, StatResult, Get,
-                             GetBegin, GetEnd, Reconciled, Ping, Pong, Fetch, FetchResult,
-                             StatusQuery, StatusReport, CompareRanges, CompareResult, Offer,
-                             OfferDeclined, Restored, ExpireQuery, ExpireReport>;
+struct MachineQuery {
+  std::uint64_t id = 0;
+};
+struct MachineFacts {
+  std::uint64_t id = 0;
+  std::uint64_t clock_us = 0;  // since 1970
+  std::uint64_t free_bytes = 0;
+  std::uint64_t minimum_free_bytes = 0;
+};
+
+using Message =
+    std::variant<Hello, Failure, Put, Data, PutEnd, Done, Stat, StatResult, Get, GetBegin, GetEnd,
+                 Reconciled, Ping, Pong, Fetch, FetchResult, StatusQuery, StatusReport,
+                 CompareRanges, CompareResult, Offer, OfferDeclined, Restored, ExpireQuery,
+                 ExpireReport, MachineQuery, MachineFacts>;
 
 // Appends the message as one frame. REQUIRES: Data at most kDataBytesMax bytes, StatusReport
 // within kFramePayloadMax, CompareRanges and CompareResult within wal/archive_compare.h's limits.

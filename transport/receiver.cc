@@ -75,6 +75,7 @@ void Receiver::on_message(Message message) {
                  [this](Get& m) { on_get(std::move(m)); },
                  [this](CompareRanges& m) { on_compare(std::move(m)); },
                  [this](const Reconciled& m) { on_reconciled(m); },
+                 [this](const MachineQuery& m) { on_machine_query(m); },
                  [this](const Ping& m) { outbox_.push_back(Pong{m.number}); },
                  [this](const auto&) { fail(protocol_error("a receiver takes no such message")); },
              },
@@ -345,6 +346,20 @@ void Receiver::on_reconciled(const Reconciled& reconciled) {
   }
   mine_.reconciled = true;
   outbox_.push_back(Done{reconciled.id, PutOutcome::kStored, {}, {}});
+}
+
+void Receiver::on_machine_query(const MachineQuery& query) {
+  if (!take_new_id(query.id)) {
+    return;
+  }
+  Result<MachineFacts> facts =
+      machine_look_ ? machine_look_() : Error{Errc::kNotFound, "nothing is known of it", {}};
+  if (!facts.ok()) {
+    refuse(query.id, facts.error());
+    return;
+  }
+  facts.value().id = query.id;
+  outbox_.push_back(facts.value());
 }
 
 // False, and the session over, when the id belongs to a request that is still open.

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,6 +34,10 @@ class Receiver {
   Receiver(const Receiver&) = delete;
   Receiver& operator=(const Receiver&) = delete;
   ~Receiver();
+
+  // What a MachineQuery is answered with; without it, with an error.
+  using MachineLook = std::function<Result<MachineFacts>()>;
+  void look_at_machine_with(MachineLook look) { machine_look_ = std::move(look); }
 
   // Never fails: what is wrong with a request is its answer; what breaks the protocol is a Failure
   // in the output, after which ended() is true. Acknowledgements (Done) are put out only after the
@@ -63,6 +68,7 @@ class Receiver {
   void on_get(Get get);
   void on_compare(CompareRanges asked);
   void on_reconciled(const Reconciled& reconciled);
+  void on_machine_query(const MachineQuery& query);
 
   bool take_new_id(std::uint64_t id);
   bool holds_already(const WalName& name, const Sha256& content);
@@ -81,6 +87,7 @@ class Receiver {
   bool greeted_ = false;
   bool ended_ = false;
   const std::unique_ptr<OfferedFiles> offered_;  // null: this node takes no offers
+  MachineLook machine_look_;
   std::deque<Message> outbox_;
   std::map<std::uint64_t, std::unique_ptr<Incoming>> incoming_;
   std::deque<std::unique_ptr<Outgoing>> outgoing_;

@@ -88,6 +88,8 @@ inline std::vector<Message> sample_messages() {
       ExpireQuery{13, ExpireMode::kRemove, 0xA'00000001},
       ExpireReport{13, ExpireOutcome::kRunning, true, "10 of 100 files"},
       ExpireReport{13, ExpireOutcome::kHeld, false, ""},
+      MachineQuery{14},
+      MachineFacts{14, 1'700'000'000'000'000, 5'000'000, 64 << 20},
   };
 }
 
