@@ -20,6 +20,10 @@ struct PostgresFacts {
   Role role = Role::kPrimary;
   std::uint64_t system_id = 0;
   std::uint32_t segment_bytes = 0;
+  std::string archive_mode;  // this and the next three: as SHOW prints them
+  std::string archive_command;
+  std::string restore_command;
+  std::string wal_level;
   std::uint64_t archived_count = 0;  // this and the next three: pg_stat_archiver
   std::uint64_t failed_count = 0;
   std::string last_archived_wal;

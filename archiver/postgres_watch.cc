@@ -20,6 +20,8 @@ constexpr const char* kQuery =
     "SELECT current_setting('server_version_num'), pg_is_in_recovery(),"
     " (SELECT system_identifier FROM pg_control_system()),"
     " pg_size_bytes(current_setting('wal_segment_size')),"
+    " current_setting('archive_mode'), current_setting('archive_command'),"
+    " current_setting('restore_command', true), current_setting('wal_level'),"
     " archived_count, failed_count, last_archived_wal, last_failed_wal,"
     " CASE WHEN pg_is_in_recovery()"
     " THEN GREATEST(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())"
@@ -34,6 +36,10 @@ enum Column : int {
   kInRecovery,
   kSystemId,
   kSegmentBytes,
+  kArchiveMode,
+  kArchiveCommand,
+  kRestoreCommand,
+  kWalLevel,
   kArchivedCount,
   kFailedCount,
   kLastArchived,
@@ -146,6 +152,10 @@ class Inquiry {
                                                               : PostgresFacts::Role::kPrimary;
     facts.system_id = number_of<std::uint64_t>(column(kSystemId));
     facts.segment_bytes = number_of<std::uint32_t>(column(kSegmentBytes));
+    facts.archive_mode = column(kArchiveMode);
+    facts.archive_command = column(kArchiveCommand);
+    facts.restore_command = column(kRestoreCommand);
+    facts.wal_level = column(kWalLevel);
     facts.archived_count = number_of<std::uint64_t>(column(kArchivedCount));
     facts.failed_count = number_of<std::uint64_t>(column(kFailedCount));
     facts.last_archived_wal = column(kLastArchived);

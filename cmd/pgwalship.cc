@@ -21,7 +21,7 @@ namespace {
 const std::array kVerbs{
     &kPushVerb,      &kFetchVerb,    &kReceiveVerb, &kStatusVerb, &kCheckVerb,
     &kMetricsVerb,   &kTimelineVerb, &kVerifyVerb,  &kExpireVerb, &kCleanupVerb,
-    &kConflictsVerb, &kRescueVerb,   &kKeysVerb,
+    &kConflictsVerb, &kRescueVerb,   &kKeysVerb,    &kConfigVerb, &kAdoptVerb,
 };
 
 void print(std::string_view text) {

@@ -18,7 +18,8 @@ struct SetupVerb {
   std::string_view name;
   int (*run)(const SetupInvocation& setup);
 };
-constexpr std::array kSetupVerbs{SetupVerb{"keys", run_keys}};
+constexpr std::array kSetupVerbs{SetupVerb{"keys", run_keys}, SetupVerb{"config", run_config},
+                                 SetupVerb{"adopt", run_adopt}};
 
 // As cmd/setup_verbs.cc calls it: CLIENT VERB CONFIG [argument...].
 int run(const std::vector<std::string>& words) {

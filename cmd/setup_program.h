@@ -22,6 +22,8 @@ struct SetupInvocation {
 };
 
 int run_keys(const SetupInvocation& setup);
+int run_config(const SetupInvocation& setup);
+int run_adopt(const SetupInvocation& setup);
 
 // To standard output, and to standard error; a closed pipe is no error.
 void print_out(std::string_view text);

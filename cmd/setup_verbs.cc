@@ -58,7 +58,69 @@ int become_keys(const Invocation& invocation) {
   return become_setup("keys", invocation);
 }
 
+int become_config(const Invocation& invocation) {
+  return become_setup("config", invocation);
+}
+
+int become_adopt(const Invocation& invocation) {
+  return become_setup("adopt", invocation);
+}
+
 }  // namespace
+
+const Verb kAdoptVerb{
+    .name = "adopt",
+    .synopsis = "adopt [--script FILE] [--directory DIR] [--into DIR] [--dry-run]",
+    .summary = "move from a tutorial's archive script to pgwalship",
+    .help =
+        "Reads a script that archives with gzip and rsync for its archive directory and its\n"
+        "nodes (its text; it is never executed), verifies every .gz file there, says what is bad\n"
+        "and what is missing, and writes a configuration. The files stay where they are, unless\n"
+        "another directory is named. It can be interrupted and run again.\n"
+        "\n"
+        "  --script FILE     the script\n"
+        "  --directory DIR   where its files are, when the script does not say\n"
+        "  --into DIR        copy the good ones into this archive; default: [archive] directory\n"
+        "                    of a configuration that exists, else they stay\n"
+        "  --data-directory DIR\n"
+        "                    of PostgreSQL: for the configuration, and to know whose WAL it is\n"
+        "  --output FILE     the configuration to write, never over another one; default: the\n"
+        "                    path that --config before the verb gives\n"
+        "  --dry-run         write nothing and print the configuration\n"
+        "\n"
+        "Run by root, it works as the owner of the directory with the files.\n"
+        "\n"
+        "Exit status:\n"
+        "  0    all files are good and in the archive\n"
+        "  1    it could not be done\n"
+        "  2    wrong command line or script\n"
+        "  3    done, but for files that are bad, or missing between others\n",
+    .run = become_adopt,
+    .failure_status = setup_failure};
+
+const Verb kConfigVerb{
+    .name = "config",
+    .synopsis = "config [--get KEY | --check] [--json]",
+    .summary = "the effective configuration; whether it works, peers included",
+    .help =
+        "Prints every key with the value that holds and where it comes from.\n"
+        "\n"
+        "  --get SECTION.KEY   print that value alone, such as --get archive.directory\n"
+        "  --check             test everything at once: the file; this machine's directories,\n"
+        "                      keys, space and PostgreSQL; then a real session with each peer:\n"
+        "                      name, connection, host key, login, forced command, version,\n"
+        "                      system identifier, configuration, free space, clock, round trip\n"
+        "  --json              as JSON\n"
+        "\n"
+        "Run by root, --check works as the owner of the archive directory. It changes nothing.\n"
+        "\n"
+        "Exit status:\n"
+        "  0    all is good\n"
+        "  1    something does not work, and the daemon would not either\n"
+        "  2    wrong command line or configuration file\n"
+        "  3    it works, and there is something to look at\n",
+    .run = become_config,
+    .failure_status = setup_failure};
 
 const Verb kKeysVerb{
     .name = "keys",

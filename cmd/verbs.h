@@ -35,5 +35,7 @@ extern const Verb kMetricsVerb;
 extern const Verb kExpireVerb;
 extern const Verb kCleanupVerb;
 extern const Verb kKeysVerb;
+extern const Verb kConfigVerb;
+extern const Verb kAdoptVerb;
 
 }  // namespace pgwalship

@@ -76,7 +76,7 @@ std::string_view to_word(Problem::Kind kind) {
 }
 
 CheckedFile check_file(const ArchiveStore& store, const WalName& name, std::uint64_t system_id) {
-  CheckedFile checked{name, 0, 0, {}, {}};
+  CheckedFile checked{name, 0, 0, {}, {}, 0};
   if (const auto opened = store.open(name); opened.ok()) {
     checked.file_bytes = opened.value().file_bytes;
   }
@@ -99,6 +99,7 @@ CheckedFile check_file(const ArchiveStore& store, const WalName& name, std::uint
     return checked;
   }
   checked.segment_bytes = facts.value().segment_bytes;
+  checked.system_id = facts.value().system_id;
   if (const std::uint64_t id = facts.value().system_id;
       id != 0 && system_id != 0 && id != system_id) {
     checked.problems.push_back(Problem{Problem::Kind::kForeign,

@@ -38,6 +38,7 @@ struct CheckedFile {
   std::uint32_t segment_bytes = 0;  // 0: not known
   std::string history;              // content of a .history file
   std::vector<Problem> problems;
+  std::uint64_t system_id = 0;  // 0: not known
 };
 // Reads all of it. `system_id`: the archive's; 0: not known yet. Any thread.
 CheckedFile check_file(const ArchiveStore& store, const WalName& name, std::uint64_t system_id);
