@@ -6,6 +6,7 @@
 #include "cmd/exit_status.h"
 #include "cmd/expire_call.h"
 #include "cmd/retention_config.h"
+#include "cmd/terminal.h"
 #include "cmd/verbs.h"
 
 #include <tuple>
@@ -23,27 +24,6 @@ constexpr std::chrono::hours kRunLimit{24};
 void print(const std::string& text) {
   std::ignore = write_full(STDOUT_FILENO, as_bytes(text), "write");  // a closed pipe wants no text
 }
-
-// The progress of a long run is one line of a terminal, which the next line replaces.
-class Screen {
- public:
-  void show(const ExpireReport& report) {
-    if (!report.progress) {
-      line(report.line);
-    } else if (is_terminal_) {
-      print("\r" + report.line);
-      shows_progress_ = true;
-    }
-  }
-  void line(const std::string& text) {
-    print((shows_progress_ ? "\n" : "") + text + "\n");
-    shows_progress_ = false;
-  }
-
- private:
-  const bool is_terminal_ = isatty(STDOUT_FILENO) == 1;
-  bool shows_progress_ = false;
-};
 
 ExpireExit exit_of(ExpireOutcome outcome) {
   switch (outcome) {
@@ -89,19 +69,31 @@ int run_expire(const Invocation& invocation) {
     return fail_expire(kWho, config.error());
   }
   const bool is_dry_run = arguments.value().flags.contains("dry-run");
-  Screen screen;
+  const SystemClock clock;
+  ProgressLine progress(clock);
+  const auto print_line = [&](const std::string& line) {
+    progress.clear();
+    print(line + "\n");
+  };
   const auto last = ask_to_expire(config.value(),
                                   {.mode = is_dry_run ? ExpireMode::kDryRun : ExpireMode::kRemove,
                                    .patience = kPatience,
                                    .limit = kRunLimit},
-                                  [&](const ExpireReport& report) { screen.show(report); });
+                                  [&](const ExpireReport& report) {
+                                    if (report.progress) {
+                                      progress.show_text(report.line);
+                                    } else {
+                                      print_line(report.line);
+                                    }
+                                  });
+  progress.clear();
   if (!last.ok() && is_dry_run && last.error().code == Errc::kRetry) {
     return dry_run_without_daemon(config.value(), last.error());
   }
   if (!last.ok()) {
     return fail_expire(kWho, last.error());
   }
-  screen.line(last.value().line);
+  print_line(last.value().line);
   return to_status(exit_of(last.value().outcome));
 }
 

@@ -6,6 +6,7 @@
 #include "cmd/file_push.h"
 #include "cmd/paths.h"
 #include "cmd/rescue_plan.h"
+#include "cmd/terminal.h"
 #include "cmd/verbs.h"
 
 #include <string>
@@ -28,20 +29,6 @@ void say(const std::string& text) {
   std::ignore = write_full(STDOUT_FILENO, as_bytes(text), "write");  // nobody may be listening
 }
 
-// The line that is written over again and again, on a terminal only.
-class Progress {
- public:
-  void show(const std::string& text) {
-    if (is_terminal_) {
-      say("\r\033[K" + text);
-    }
-  }
-  void clear() { show(""); }
-
- private:
-  const bool is_terminal_ = ::isatty(STDOUT_FILENO) == 1;
-};
-
 class Rescue {
  public:
   enum class Mode { kShip, kDryRun };
@@ -56,7 +43,7 @@ class Rescue {
     TRY_ASSIGN(const std::uint64_t system_id, check_server());
     TRY_ASSIGN(const RescuePlan plan, plan_rescue(file_system_, directory_, archive_, system_id,
                                                   [this](const WalName& name) {
-                                                    progress_.show("reading " + name.text());
+                                                    progress_.show_text("reading " + name.text());
                                                   }));
     progress_.clear();
     for (const std::string& line : plan.left_out) {
@@ -65,8 +52,10 @@ class Rescue {
     std::size_t number = 0;
     for (const RescueFile& file : plan.files) {
       ++number;
-      progress_.show(std::to_string(number) + " of " + std::to_string(plan.files.size()) + ": " +
-                     file.name.text());
+      progress_.show({.what = "shipping",
+                      .done = number - 1,
+                      .all = plan.files.size(),
+                      .now = file.name.text()});
       ship(file);
       if (failures_in_row_ == kFailuresInRowMax) {
         failed_ += plan.files.size() - number;
@@ -156,7 +145,8 @@ class Rescue {
   PosixFileSystem file_system_;
   const DataDirectory directory_;
   const ArchiveStore archive_;
-  Progress progress_;
+  const SystemClock clock_;
+  ProgressLine progress_{clock_};
   std::size_t shipped_ = 0;
   std::size_t there_ = 0;
   std::size_t conflicts_ = 0;

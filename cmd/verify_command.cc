@@ -4,6 +4,7 @@
 #include "cmd/command_line.h"
 #include "cmd/daemon_call.h"
 #include "cmd/emergency_exit.h"
+#include "cmd/terminal.h"
 #include "cmd/verbs.h"
 #include "cmd/verify_report.h"
 
@@ -131,14 +132,15 @@ class Verify {
     });
     readers.read(names, [&] {
       totals_.time = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - began);
-      show_progress(names.size());
+      progress_.show(
+          {.what = "verified", .done = totals_.files, .all = names.size(), .bytes = totals_.bytes});
     });
     if (everything) {
       for (const Problem& problem : verification.problems()) {
         take(problem);
       }
     }
-    clear_progress();
+    progress_.clear();
     print(form_ == Form::kJson ? verify_json(totals_, problems_)
                                : summary_line(totals_, problems_));
     const bool good = std::all_of(problems_.begin(), problems_.end(), [](const auto& each) {
@@ -154,7 +156,7 @@ class Verify {
       repair(verified);
     }
     if (form_ == Form::kText) {
-      clear_progress();
+      progress_.clear();
       print(problem_line(verified));
     }
     problems_.push_back(std::move(verified));
@@ -201,39 +203,22 @@ class Verify {
     }
   }
 
-  void show_progress(std::uint64_t all) {
-    const TimePoint now = clock_.now();
-    if (on_terminal_ && now >= next_progress_) {
-      next_progress_ = now + kProgressInterval;
-      shown_ = true;
-      write(STDERR_FILENO, "\r\033[K" + progress_text(totals_, all));
-    }
-  }
-
-  void clear_progress() {
-    if (std::exchange(shown_, false)) {
-      write(STDERR_FILENO, "\r\033[K");
-    }
-  }
-
-  static void print(const std::string& text) { write(STDOUT_FILENO, text); }
-  static void write(int fd, const std::string& text) {
-    std::ignore = write_full(fd, as_bytes(text), "write");  // a closed pipe wants no text
+  static void print(const std::string& text) {
+    std::ignore =
+        write_full(STDOUT_FILENO, as_bytes(text), "write");  // a closed pipe wants no text
   }
 
   const Config& config_;
   const Repair repair_;
   const Form form_;
-  const bool on_terminal_ = ::isatty(STDERR_FILENO) == 1;
   SystemClock clock_;
+  ProgressLine progress_{clock_};
   PosixFileSystem file_system_;
   ArchiveStore store_;
   std::unique_ptr<DaemonClient> daemon_;
   std::uint64_t last_request_ = 0;
   VerifyTotals totals_;
   std::vector<VerifiedProblem> problems_;
-  TimePoint next_progress_{};
-  bool shown_ = false;
 };
 
 int verify_failure() {

@@ -105,15 +105,4 @@ std::string verify_json(const VerifyTotals& totals, const std::vector<VerifiedPr
   return json + (problems.empty() ? "]\n}\n" : "\n  ]\n}\n");
 }
 
-std::string progress_text(const VerifyTotals& so_far, std::uint64_t all) {
-  std::string text = "verified " + std::to_string(so_far.files) + " of " + std::to_string(all) +
-                     ", " + rate_text(so_far);
-  if (so_far.files > 0 && so_far.files < all) {
-    const double each =
-        std::chrono::duration<double>(so_far.time).count() / static_cast<double>(so_far.files);
-    text += ", " + time_text(each * static_cast<double>(all - so_far.files)) + " to go";
-  }
-  return text;
-}
-
 }  // namespace pgwalship

@@ -1,4 +1,4 @@
-// What `pgwalship verify` says: one line a problem, a summary, progress, or JSON. Pure.
+// What `pgwalship verify` says: one line a problem, a summary, or JSON. Pure.
 #pragma once
 
 #include "restorer/verification.h"
@@ -27,7 +27,5 @@ struct VerifyTotals {
 std::string problem_line(const VerifiedProblem& problem);
 std::string summary_line(const VerifyTotals& totals, const std::vector<VerifiedProblem>& problems);
 std::string verify_json(const VerifyTotals& totals, const std::vector<VerifiedProblem>& problems);
-// "verified 120 of 400, 95 MB/s, 3 s to go"
-std::string progress_text(const VerifyTotals& so_far, std::uint64_t all);
 
 }  // namespace pgwalship

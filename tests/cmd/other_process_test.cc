@@ -172,7 +172,15 @@ TEST(StatusProcess, ShowsTheDaemonsReport) {
   const ScriptedDaemon daemon(node.socket(), daemon_hello(), report_in_pieces());
   const ProgramEnd end = node.run({"status"});
   EXPECT_EQ(end.status, 0) << end.err;
-  EXPECT_EQ(end.out, "OK: quorum ANY 1 (*) is held\npgdb1, cluster main\n");
+  EXPECT_EQ(end.out,
+            "OK: recoverable to now on 1 of 1 node, quorum ANY 1 (*) is held\n\n"
+            "pgdb1, cluster main\n");
+}
+
+TEST(StatusProcess, WatchesForPeopleOnly) {
+  const ProgramEnd end = NodeDirectory().run({"status", "--json", "--watch"});
+  EXPECT_EQ(end.status, 2);
+  EXPECT_NE(end.err.find("exclude each other"), std::string::npos) << end.err;
 }
 
 TEST(StatusProcess, GivesTheReportItselfToPrograms) {

@@ -35,12 +35,6 @@ TEST(VerifyReport, EndsWithASummary) {
             "verified 1000 files in 10 s (20 MB/s): 2 problems, 1 repaired\n");
 }
 
-TEST(VerifyReport, ShowsHowLongItStillTakes) {
-  EXPECT_EQ(progress_text({250, 50U << 20U, seconds(5)}, 1000),
-            "verified 250 of 1000, 10 MB/s, 15 s to go");
-  EXPECT_EQ(progress_text({}, 10), "verified 0 of 10, 0 MB/s");
-}
-
 TEST(VerifyReport, IsJsonWhateverTheWordsAre) {
   EXPECT_EQ(verify_json({2, 10, {}}, {}),
             "{\n  \"version\": 1,\n  \"good\": true,\n  \"files\": 2,\n  \"bytes\": 10,\n"

@@ -1,0 +1,122 @@
+#include "cmd/status_verdict.h"
+
+#include "cmd/check_rules.h"
+
+#include <algorithm>
+
+namespace pgwalship {
+namespace {
+
+bool is_held(const ReportJson& report) {
+  return report_flag(report_field(report, "quorum"), "held").value_or(false);
+}
+
+// No push is acknowledged now.
+bool is_refusing(const ReportJson& report) {
+  return !is_held(report) || report_flag(report_field(report, "push"), "failing").value_or(false);
+}
+
+std::string own_lack(const ReportJson& report) {
+  const ReportJson& archive = report_field(report, "archive");
+  if (!report_flag(archive, "complete").value_or(true)) {
+    return "never complete yet";
+  }
+  if (const double missing = report_number_or_zero(archive, "missing"); missing > 0) {
+    return report_text(archive, "missing") + (missing == 1 ? " file" : " files") + " missing";
+  }
+  double gaps = 0;
+  for (const ReportJson& trouble : report_list(report_field(report, "timelines"), "troubles")) {
+    gaps += report_number_or_zero(trouble, "needed_segments");
+  }
+  return gaps > 0 ? "gaps" : "";
+}
+
+std::string peer_lack(const ReportJson& peer) {
+  const std::string state = report_text(peer, "state");
+  const double backlog = report_number_or_zero(peer, "backlog");
+  const std::string files =
+      backlog > 0 ? ", lacks " + report_text(peer, "backlog") + (backlog == 1 ? " file" : " files")
+                  : "";
+  if (state == "down" || state == "behind") {
+    const auto since = report_number(peer, "since_seconds");
+    return state + (since ? " for " + rounded_time(*since) : "") + files;
+  }
+  if (backlog > 0 || state == "catching_up") {
+    return "catching up" + files;
+  }
+  return report_flag(peer, "counts").value_or(true) ? "" : "not known to be complete";
+}
+
+Shade shade_of(CheckLevel level) {
+  return level == CheckLevel::kOk        ? Shade::kGood
+         : level == CheckLevel::kWarning ? Shade::kAttention
+                                         : Shade::kBad;
+}
+
+std::string finding_line(const CheckFinding& finding, Colours colours) {
+  std::string line = shaded("  - ", shade_of(finding.level), colours) + finding.text + "\n";
+  if (!finding.hint.empty()) {
+    line += shaded("    HINT: " + finding.hint, Shade::kFaint, colours) + "\n";
+  }
+  return line;
+}
+
+}  // namespace
+
+Recoverability recoverability(const ReportJson& report) {
+  Recoverability facts;
+  const auto count = [&](const std::string& node, const std::string& lack) {
+    ++facts.nodes;
+    facts.complete += lack.empty() ? 1 : 0;
+    if (!lack.empty()) {
+      facts.lacking.push_back(node + ": " + lack);
+    }
+  };
+  count(report_text(report, "node"), own_lack(report));
+  for (const ReportJson& peer : report_list(report, "peers")) {
+    count(report_text(peer, "node"), peer_lack(peer));
+  }
+  const ReportJson& postgresql = report_field(report, "postgresql");
+  facts.to_now = report_number_or_zero(postgresql, "ready") == 0 &&
+                 report_number_or_zero(postgresql, "unarchived") == 0 &&
+                 report_number_or_zero(postgresql, "unarchived_segments") == 0;
+  facts.last = report_text(report_field(report, "push"), "last_name");
+  return facts;
+}
+
+std::string recoverability_text(const Recoverability& facts) {
+  std::string text = "recoverable ";
+  text += facts.to_now ? "to now" : facts.last.empty() ? "to what is archived" : "to " + facts.last;
+  text += " on " + std::to_string(facts.complete) + " of " + std::to_string(facts.nodes) +
+          (facts.nodes == 1 ? " node" : " nodes");
+  std::string separator = " (";
+  for (const std::string& lack : facts.lacking) {
+    text += std::exchange(separator, "; ") + lack;
+  }
+  return text + (facts.lacking.empty() ? "" : ")");
+}
+
+std::string verdict_text(const ReportJson& report, Colours colours) {
+  CheckLimits limits;
+  limits.quorum.critical = limits.quorum.warning;  // an alarm can wait for a restart, this cannot
+  const CheckResult found = check_report(report.dump(), limits);
+  const std::string expression = report_text(report_field(report, "quorum"), "expression");
+  const std::string recovery = recoverability_text(recoverability(report));
+  if (found.findings.empty()) {
+    return shaded("OK", Shade::kGood, colours) + ": " + recovery + ", quorum " + expression +
+           " is held\n";
+  }
+  const bool is_bad = found.level == CheckLevel::kCritical || is_refusing(report);
+  std::string text =
+      shaded(is_bad ? "NOT SAFE" : "ATTENTION", is_bad ? Shade::kBad : Shade::kAttention, colours) +
+      ": " + found.findings.front().text + "\n";
+  if (const std::string& hint = found.findings.front().hint; !hint.empty()) {
+    text += shaded("HINT: " + hint, Shade::kFaint, colours) + "\n";
+  }
+  for (std::size_t i = 1; i < found.findings.size(); ++i) {
+    text += finding_line(found.findings[i], colours);
+  }
+  return text + (is_held(report) ? "quorum " + expression + " is held, " : "") + recovery + "\n";
+}
+
+}  // namespace pgwalship

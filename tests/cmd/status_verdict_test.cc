@@ -1,0 +1,66 @@
+#include "cmd/status_verdict.h"
+
+#include <gtest/gtest.h>
+
+namespace pgwalship {
+namespace {
+
+std::string verdict(const char* json) {
+  return verdict_text(ReportJson::parse(json), Colours::kOff);
+}
+
+TEST(StatusVerdict, SaysFromHowManyNodesARecoveryWouldWork) {
+  EXPECT_EQ(verdict(R"json({"node": "pgdb1", "quorum": {"expression": "ANY 1 (*)", "held": true},
+                 "peers": [{"node": "pgdb2", "state": "current", "counts": true},
+                           {"node": "pgdb3", "state": "pulling", "counts": true}]})json"),
+            "OK: recoverable to now on 3 of 3 nodes, quorum ANY 1 (*) is held\n");
+}
+
+TEST(StatusVerdict, NamesTheNodesThatLackSomething) {
+  EXPECT_EQ(verdict(R"json({"node": "pgdb1", "quorum": {"expression": "ANY 1 (*)", "held": true},
+                 "peers": [{"node": "pgdb2", "state": "down", "since_seconds": 12, "backlog": 1},
+                           {"node": "pgdb3", "state": "catching_up", "counts": true,
+                            "backlog": 40, "since_seconds": 3}]})json"),
+            "OK: recoverable to now on 1 of 3 nodes (pgdb2: down for 12 s, lacks 1 file; pgdb3: "
+            "catching up, lacks 40 files), quorum ANY 1 (*) is held\n");
+}
+
+TEST(StatusVerdict, IsNotToNowWhileSegmentsWait) {
+  EXPECT_EQ(verdict(R"json({"quorum": {"expression": "NONE", "held": true},
+                 "push": {"last_name": "000000010000000000000007"},
+                 "postgresql": {"role": "primary", "ready": 1}})json"),
+            "OK: recoverable to 000000010000000000000007 on 1 of 1 node, quorum NONE is held\n");
+}
+
+TEST(StatusVerdict, PutsTheWorstFirstAndSaysWhatToDo) {
+  EXPECT_EQ(verdict(R"json({"node": "pgdb1", "quorum": {"expression": "NONE", "held": true},
+                 "archive": {"complete": true, "missing": 2, "fetch_error": "no space"},
+                 "conflicts": [{"name": "B", "where": "pgdb3", "text": "hashes differ"}]})json"),
+            "NOT SAFE: 1 conflict, the first: B at pgdb3: hashes differ\n"
+            "HINT: `pgwalship conflicts show B` on that node says what to do\n"
+            "  - 2 files are missing here and cannot be fetched: no space\n"
+            "quorum NONE is held, recoverable to now on 0 of 1 node (pgdb1: 2 files missing)\n");
+}
+
+// A peer's restart is no alarm yet, but nothing is acknowledged meanwhile.
+TEST(StatusVerdict, IsNotSafeFromTheFirstMomentWithoutAQuorum) {
+  EXPECT_EQ(verdict(R"json({"quorum": {"expression": "ANY 1 (*)", "held": false,
+                                       "since_seconds": 1, "why": "pgdb2 is down"}})json"),
+            "NOT SAFE: quorum ANY 1 (*) not held for 1 s: pgdb2 is down\n"
+            "HINT: start the peers that are down; without a quorum pg_wal fills\n"
+            "recoverable to now on 1 of 1 node\n");
+}
+
+TEST(StatusVerdict, H40WarnsBeforeADeadServersWalIsDestroyed) {
+  EXPECT_EQ(verdict(R"json({"quorum": {"expression": "NONE", "held": true},
+                            "postgresql": {"role": "stopped", "unarchived": 3,
+                                           "data_directory": "/pg"}})json"),
+            "ATTENTION: PostgreSQL is stopped, and its pg_wal holds 3 files that were never "
+            "archived\n"
+            "HINT: run `pgwalship rescue /pg` before pg_rewind, pg_basebackup or removing "
+            "PGSQL.lock\n"
+            "quorum NONE is held, recoverable to what is archived on 1 of 1 node\n");
+}
+
+}  // namespace
+}  // namespace pgwalship
