@@ -26,8 +26,12 @@ std::string level_text(LogLevel level) {
   return "?";
 }
 
-std::string target_text(LogTarget target) {
-  switch (target) {
+// Empty: as the daemon finds when it starts.
+std::string target_text(const std::optional<LogTarget>& target) {
+  if (!target) {
+    return "";
+  }
+  switch (*target) {
     case LogTarget::kJournal:
       return "journal";
     case LogTarget::kSyslog:
@@ -106,6 +110,7 @@ const std::array kReaders = std::to_array<Reader>({
     {"daemon", "socket", [](const Config& c) { return c.daemon.socket; }},
     {"daemon", "log-level", [](const Config& c) { return level_text(c.daemon.log_level); }},
     {"daemon", "log-target", [](const Config& c) { return target_text(c.daemon.log_target); }},
+    {"daemon", "metrics-listen", [](const Config& c) { return c.daemon.metrics_listen; }},
 });
 
 std::string node_text(const Node& node) {
