@@ -29,8 +29,8 @@ struct PostgresFacts {
   std::string last_archived_wal;
   std::string last_failed_wal;
   std::optional<double> last_archived_age_seconds;  // when the server was asked
-  std::uint64_t redo_lsn = 0;         // of its last checkpoint or restartpoint
-  std::uint32_t timeline = 0;         // of that
+  std::uint64_t redo_lsn = 0;                       // of its last checkpoint or restartpoint
+  std::uint32_t timeline = 0;                       // of that
   std::uint64_t oldest_slot_lsn = 0;  // the oldest restart_lsn of its replication slots; 0: none
   std::string current_lsn;            // written on a primary; received or replayed on a standby
 };

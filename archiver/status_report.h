@@ -31,7 +31,7 @@ struct DiskFacts {
   // Of these, what the archive lacks; known of a stopped server only.
   std::optional<std::uint64_t> unarchived_files;
   std::string data_directory;
-  std::string error;  // why the archive could not be read, or empty; for the caller to fill in
+  std::string error;     // why the archive could not be read, or empty; for the caller to fill in
   bool reading = false;  // it has not been read once yet; for the caller, too
 };
 // Reads them; blocks. `data_directory` may be empty. The archive is not listed: `outline` is what

@@ -95,7 +95,7 @@ const std::string& help() {
 }  // namespace
 
 const Verb kCheckVerb{.name = "check",
-                      .synopsis = "check [--warning-... --critical-...]",
+                      .synopsis = "check [--LIMIT VALUE...]",
                       .summary = "one line and an exit status for Nagios and its like",
                       .help = help(),
                       .run = run_check,

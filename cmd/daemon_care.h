@@ -1,5 +1,5 @@
-// What the status report says of the scrub and of fetches. It joins the two: `archiver`, which makes
-// the report, does not know `restorer`.
+// What the status report says of the scrub and of fetches. It joins the two, because `archiver`,
+// which makes the report, does not know `restorer`.
 #pragma once
 
 #include "archiver/status_report.h"

@@ -13,6 +13,11 @@ std::string report_text(const ReportJson& object, const char* name) {
   return value.is_string() ? value.get<std::string>() : std::string();
 }
 
+std::string report_words(const ReportJson& object, const char* name) {
+  const ReportJson& value = report_field(object, name);
+  return value.is_number() ? value.dump() : report_text(object, name);
+}
+
 std::optional<double> report_number(const ReportJson& object, const char* name) {
   const ReportJson& value = report_field(object, name);
   return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;

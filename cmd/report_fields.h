@@ -13,6 +13,8 @@ using ReportJson = nlohmann::json;
 
 const ReportJson& report_field(const ReportJson& object, const char* name);
 std::string report_text(const ReportJson& object, const char* name);
+// A number as it is written, too: for words to a person.
+std::string report_words(const ReportJson& object, const char* name);
 std::optional<double> report_number(const ReportJson& object, const char* name);
 double report_number_or_zero(const ReportJson& object, const char* name);
 // Nothing when it is no boolean.

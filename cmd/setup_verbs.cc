@@ -85,7 +85,7 @@ const Verb kAdoptVerb{
         "  --data-directory DIR\n"
         "                    of PostgreSQL: for the configuration, and to know whose WAL it is\n"
         "  --output FILE     the configuration to write, never over another one; default: the\n"
-        "                    path that --config before the verb gives\n"
+        "                    one that was named before the verb\n"
         "  --dry-run         write nothing and print the configuration\n"
         "\n"
         "Run by root, it works as the owner of the directory with the files.\n"

@@ -22,7 +22,7 @@ std::string own_lack(const ReportJson& report) {
     return "never complete yet";
   }
   if (const double missing = report_number_or_zero(archive, "missing"); missing > 0) {
-    return report_text(archive, "missing") + (missing == 1 ? " file" : " files") + " missing";
+    return report_words(archive, "missing") + (missing == 1 ? " file" : " files") + " missing";
   }
   double gaps = 0;
   for (const ReportJson& trouble : report_list(report_field(report, "timelines"), "troubles")) {
@@ -35,7 +35,7 @@ std::string peer_lack(const ReportJson& peer) {
   const std::string state = report_text(peer, "state");
   const double backlog = report_number_or_zero(peer, "backlog");
   const std::string files =
-      backlog > 0 ? ", lacks " + report_text(peer, "backlog") + (backlog == 1 ? " file" : " files")
+      backlog > 0 ? ", lacks " + report_words(peer, "backlog") + (backlog == 1 ? " file" : " files")
                   : "";
   if (state == "down" || state == "behind") {
     const auto since = report_number(peer, "since_seconds");

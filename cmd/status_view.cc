@@ -29,7 +29,7 @@ std::string age_of(const Json& object, const char* name) {
 
 // Nothing while all is well.
 std::string pg_wal(const Json& space) {
-  const std::string state = report_text(space, "state");
+  const std::string state = report_words(space, "state");
   if (state != "warning" && state != "critical") {
     return "";
   }
@@ -44,12 +44,12 @@ std::string pg_wal(const Json& space) {
 std::string count_of(const Json& object, const char* name, const std::string& one,
                      const std::string& more) {
   const double count = report_number_or_zero(object, name);
-  return report_text(object, name) + " " + (count == 1 ? one : more);
+  return report_words(object, name) + " " + (count == 1 ? one : more);
 }
 
 std::string identity(const Json& report) {
-  std::string line = report_text(report, "node") + ", cluster " + report_text(report, "cluster");
-  if (const std::string id = report_text(report, "system_identifier"); !id.empty() && id != "0") {
+  std::string line = report_words(report, "node") + ", cluster " + report_words(report, "cluster");
+  if (const std::string id = report_words(report, "system_identifier"); !id.empty() && id != "0") {
     line += ", system identifier " + id;
   }
   return line + "\n";
@@ -57,13 +57,13 @@ std::string identity(const Json& report) {
 
 std::string postgresql(const Json& report, Colours colours) {
   const Json& server = report_field(report, "postgresql");
-  std::string role = report_text(server, "role");
-  role = role.empty() ? report_text(report, "role") : role;
+  std::string role = report_words(server, "role");
+  role = role.empty() ? report_words(report, "role") : role;
   if (role.empty() || role == "unknown") {
     return "";
   }
   std::string text = "\n" + shaded("PostgreSQL", Shade::kHeading, colours) + ": " + role;
-  if (const std::string lsn = report_text(server, "lsn"); !lsn.empty()) {
+  if (const std::string lsn = report_words(server, "lsn"); !lsn.empty()) {
     text += ", at " + lsn;
   }
   if (report_number(server, "ready")) {
@@ -73,18 +73,18 @@ std::string postgresql(const Json& report, Colours colours) {
     }
   }
   text += "\n";
-  if (const std::string last = report_text(server, "last_archived"); !last.empty()) {
+  if (const std::string last = report_words(server, "last_archived"); !last.empty()) {
     text += "  last archived: " + last;
     const std::string age = age_of(server, "last_archived_age_seconds");
-    text += (age.empty() ? "" : ", " + age + " ago") + "; " + report_text(server, "archived") +
+    text += (age.empty() ? "" : ", " + age + " ago") + "; " + report_words(server, "archived") +
             " in all\n";
   }
-  if (const std::string failed = report_text(server, "last_failed"); !failed.empty()) {
+  if (const std::string failed = report_words(server, "last_failed"); !failed.empty()) {
     text += "  last failed: " + failed + "; " + count_of(server, "failed", "failure", "failures") +
             " in all\n";
   }
-  if (is_false(server, "reachable") && !report_text(server, "error").empty()) {
-    text += "  cannot be asked: " + report_text(server, "error") + "\n";
+  if (is_false(server, "reachable") && !report_words(server, "error").empty()) {
+    text += "  cannot be asked: " + report_words(server, "error") + "\n";
   }
   const std::string space = pg_wal(report_field(server, "pg_wal"));
   return text + (space.empty() ? "" : "  " + space);
@@ -92,7 +92,7 @@ std::string postgresql(const Json& report, Colours colours) {
 
 const Json* find_peer(const Json& report, const std::string& node) {
   for (const Json& peer : report_list(report, "peers")) {
-    if (report_text(peer, "node") == node) {
+    if (report_words(peer, "node") == node) {
       return &peer;
     }
   }
@@ -105,7 +105,7 @@ struct Traffic {
 };
 // What went to the peer between the two reports; nothing when they do not belong together.
 std::optional<Traffic> traffic(const Json& peer, const Json& earlier, double seconds) {
-  const Json* before = find_peer(earlier, report_text(peer, "node"));
+  const Json* before = find_peer(earlier, report_words(peer, "node"));
   if (before == nullptr || seconds <= 0) {
     return std::nullopt;
   }
@@ -118,7 +118,7 @@ std::optional<Traffic> traffic(const Json& peer, const Json& earlier, double sec
 }
 
 TextTable::Cell state_cell(const Json& peer) {
-  const std::string state = report_text(peer, "state");
+  const std::string state = report_words(peer, "state");
   const bool counts = is_true(peer, "counts");
   const Shade shade = state == "current" && counts           ? Shade::kGood
                       : state == "down" || state == "behind" ? Shade::kBad
@@ -141,23 +141,23 @@ std::string peers(const Json& report, const Json& earlier, double seconds, Colou
     const auto moves = traffic(peer, earlier, seconds);
     const bool is_busy = backlog > 0 && moves && moves->files_per_second > 0;
     table.add(
-        {report_text(peer, "node"),
-         report_text(peer, "site"),
+        {report_words(peer, "node"),
+         report_words(peer, "site"),
          state_cell(peer),
          age_of(peer, "since_seconds"),
          is_true(peer, "counts") ? "yes" : "no",
          backlog > 0 ? count_of(peer, "backlog", "file", "files") : "0",
          lag > 0 ? rounded_time(lag) : "",
-         report_number_or_zero(peer, "in_flight") > 0 ? report_text(peer, "in_flight") : "",
+         report_number_or_zero(peer, "in_flight") > 0 ? report_words(peer, "in_flight") : "",
          moves && moves->bytes_per_second >= 1 ? rounded_size(moves->bytes_per_second) + "/s" : "",
          is_busy ? rounded_time(backlog / moves->files_per_second) : "",
          round_trip && *round_trip > 0 ? rounded_number(*round_trip) + " ms" : "",
-         sent ? report_text(peer, "files_sent") + " files, " + rounded_size(*sent) : "",
+         sent ? report_words(peer, "files_sent") + " files, " + rounded_size(*sent) : "",
          report_number_or_zero(peer, "files_acknowledged_by_hash") > 0
-             ? report_text(peer, "files_acknowledged_by_hash")
+             ? report_words(peer, "files_acknowledged_by_hash")
              : "",
          is_true(peer, "configuration_differs") ? "differs" : "",
-         {report_text(peer, "last_error"), Shade::kAttention}});
+         {report_words(peer, "last_error"), Shade::kAttention}});
   }
   return "\n" + shaded("Peers", Shade::kHeading, colours) + "\n" + table.text(colours);
 }
@@ -169,7 +169,7 @@ std::string scrub(const Json& report) {
   }
   const auto counts = [&](const char* bad, const char* repaired) {
     return report_number(scrub, bad).value_or(0) > 0
-               ? ", " + report_text(scrub, bad) + " bad, " + report_text(scrub, repaired) +
+               ? ", " + report_words(scrub, bad) + " bad, " + report_words(scrub, repaired) +
                      " replaced"
                : ", all good";
   };
@@ -179,8 +179,8 @@ std::string scrub(const Json& report) {
                                  : "last full pass " + age + " ago" +
                                        counts("last_pass_bad", "last_pass_repaired"));
   if (report_number(scrub, "read").value_or(0) > 0) {
-    text += "; this pass: " + report_text(scrub, "read") + " files, to " +
-            report_text(scrub, "position") + counts("bad", "repaired");
+    text += "; this pass: " + report_words(scrub, "read") + " files, to " +
+            report_words(scrub, "position") + counts("bad", "repaired");
   }
   return text + "\n";
 }
@@ -191,7 +191,7 @@ std::string archive(const Json& report, Colours colours) {
     return "";
   }
   std::string text =
-      "\n" + shaded("Archive " + report_text(archive, "directory"), Shade::kHeading, colours) +
+      "\n" + shaded("Archive " + report_words(archive, "directory"), Shade::kHeading, colours) +
       ": " + count_of(archive, "files", "file", "files");
   if (const auto free = report_number(archive, "free_bytes"); free.has_value()) {
     text += ", " + rounded_size(*free) + " free";
@@ -200,16 +200,16 @@ std::string archive(const Json& report, Colours colours) {
     text += "; it was never complete yet, so it does not count for the peers";
   }
   if (const auto missing = report_number(archive, "missing"); missing.value_or(0) > 0) {
-    const std::string error = report_text(archive, "fetch_error");
-    text += "; " + report_text(archive, "missing") + " files are missing here, " +
+    const std::string error = report_words(archive, "fetch_error");
+    text += "; " + report_words(archive, "missing") + " files are missing here, " +
             (error.empty() ? "being fetched" : "and cannot be fetched: " + error);
   }
   text += "\n";
   if (const Json& ranges = report_list(archive, "ranges"); !ranges.empty()) {
     TextTable table({"timeline", "first", "last", "files"});
     for (const Json& range : ranges) {
-      table.add({report_text(range, "timeline"), report_text(range, "first"),
-                 report_text(range, "last"), report_text(range, "files")});
+      table.add({report_words(range, "timeline"), report_words(range, "first"),
+                 report_words(range, "last"), report_words(range, "files")});
     }
     text += table.text(colours);
   }
@@ -224,18 +224,18 @@ std::string timelines(const Json& report, Colours colours) {
   const Json& timelines = report_field(report, "timelines");
   std::string text;
   for (const Json& trouble : report_list(timelines, "troubles")) {
-    const std::string number = "  " + report_text(trouble, "timeline") + ": ";
+    const std::string number = "  " + report_words(trouble, "timeline") + ": ";
     if (const auto gaps = report_number(trouble, "gaps"); gaps.value_or(0) > 0) {
-      text += number + report_text(trouble, "missing_segments") + " segments missing in " +
-              report_text(trouble, "gaps") + (*gaps == 1 ? " gap: " : " gaps, first ") +
-              report_text(trouble, "first_gap") + "\n";
+      text += number + report_words(trouble, "missing_segments") + " segments missing in " +
+              report_words(trouble, "gaps") + (*gaps == 1 ? " gap: " : " gaps, first ") +
+              report_words(trouble, "first_gap") + "\n";
     }
     for (const Json& words : report_list(trouble, "texts")) {
       text += number + (words.is_string() ? words.get<std::string>() : words.dump()) + "\n";
     }
   }
   for (const Json& alarm : report_list(timelines, "alarms")) {
-    text += "  seen at push: " + report_text(alarm, "text") + "\n";
+    text += "  seen at push: " + report_words(alarm, "text") + "\n";
   }
   return text.empty() ? ""
                       : "\n" + shaded("Timelines", Shade::kHeading, colours) +
@@ -244,7 +244,7 @@ std::string timelines(const Json& report, Colours colours) {
 
 std::string retention(const Json& report, Colours colours) {
   const Json& retention = report_field(report, "retention");
-  const std::string floor = report_text(retention, "floor");
+  const std::string floor = report_words(retention, "floor");
   if (!is_true(retention, "configured") && floor.empty()) {
     return "";
   }
@@ -254,7 +254,7 @@ std::string retention(const Json& report, Colours colours) {
     text += ", last run " + age + " ago";
   }
   text += is_true(retention, "configured") ? "\n" : "; no rule is configured any more\n";
-  if (const std::string trouble = report_text(retention, "trouble"); !trouble.empty()) {
+  if (const std::string trouble = report_words(retention, "trouble"); !trouble.empty()) {
     text += "  held back: " + trouble + "\n";
   }
   return text;
@@ -266,13 +266,13 @@ std::string push(const Json& report, Colours colours) {
     return "";
   }
   std::string text = "\n" + shaded("Push", Shade::kHeading, colours) + ": " +
-                     report_text(push, "acknowledged") + " acknowledged, " +
-                     report_text(push, "failed") + " failed, " + report_text(push, "open") +
+                     report_words(push, "acknowledged") + " acknowledged, " +
+                     report_words(push, "failed") + " failed, " + report_words(push, "open") +
                      " open\n";
-  if (const std::string name = report_text(push, "last_name"); !name.empty()) {
+  if (const std::string name = report_words(push, "last_name"); !name.empty()) {
     text += "  last: " + name + ", " + age_of(push, "last_age_seconds") + " ago\n";
   }
-  if (const std::string error = report_text(push, "last_error"); !error.empty()) {
+  if (const std::string error = report_words(push, "last_error"); !error.empty()) {
     text += "  last error, " + age_of(push, "last_error_age_seconds") + " ago: " + error + "\n";
   }
   return text;
@@ -284,13 +284,13 @@ std::string back_fill(const Json& report, Colours colours) {
     return "";
   }
   std::string text = "\n" + shaded("Back-fill from pg_wal", Shade::kHeading, colours) + ": " +
-                     report_text(fill, "stored") + " archived, " + report_text(fill, "waiting") +
-                     " waiting, " + report_text(fill, "missed") + " missed, " +
-                     report_text(fill, "conflicts") + " conflicts\n";
-  if (const std::string name = report_text(fill, "last_name"); !name.empty()) {
+                     report_words(fill, "stored") + " archived, " + report_words(fill, "waiting") +
+                     " waiting, " + report_words(fill, "missed") + " missed, " +
+                     report_words(fill, "conflicts") + " conflicts\n";
+  if (const std::string name = report_words(fill, "last_name"); !name.empty()) {
     text += "  last: " + name + "\n";
   }
-  if (const std::string error = report_text(fill, "last_error"); !error.empty()) {
+  if (const std::string error = report_words(fill, "last_error"); !error.empty()) {
     text += "  last error: " + error + "\n";
   }
   return text;
@@ -302,8 +302,8 @@ std::string conflicts(const Json& report, Colours colours) {
                                  : "\n" + shaded("Conflicts", Shade::kBad, colours) +
                                        " (nothing was overwritten; both are kept)\n";
   for (const Json& conflict : all) {
-    text += "  " + report_text(conflict, "name") + " at " + report_text(conflict, "where") + ": " +
-            report_text(conflict, "text") + "\n";
+    text += "  " + report_words(conflict, "name") + " at " + report_words(conflict, "where") +
+            ": " + report_words(conflict, "text") + "\n";
   }
   if (!all.empty()) {
     text += "  What to do: `pgwalship conflicts show NAME` on the node that is named says it.\n";

@@ -10,6 +10,13 @@ _pgwalship_synopsis() {
     sed -e 's/\.\.\.$//' -e '/^$/d'
 }
 
+# The options that the help of a verb explains, one a line, each with what it takes.
+_pgwalship_explained() {
+  "$1" "$2" --help 2>/dev/null |
+    sed -nE '/^  --/ { s/^  //; s/, --/\n--/; p }' |
+    sed -nE 's/^(--[a-z][a-z-]*[a-z])( [A-Z][A-Za-z0-9:.]*)?( .*)?$/\1\2/p'
+}
+
 _pgwalship_verbs() {
   "$1" --help 2>/dev/null | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\).*/\1/p'
 }
@@ -23,11 +30,11 @@ _pgwalship_nodes() {
 _pgwalship_value() {
   case $1 in
     NODE | PEER) mapfile -t COMPREPLY < <(compgen -W "$(_pgwalship_nodes "$3")" -- "$2") ;;
-    PGDATA | DIRECTORY) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
+    PGDATA | DIRECTORY | DIR) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
     FILE | PATH) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
     [a-z]*) mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2") ;;
   esac
-  case $1 in PGDATA | DIRECTORY | FILE | PATH) compopt -o filenames 2>/dev/null ;; esac
+  case $1 in PGDATA | DIRECTORY | DIR | FILE | PATH) compopt -o filenames 2>/dev/null ;; esac
 }
 
 _pgwalship() {
@@ -53,14 +60,21 @@ _pgwalship() {
   local -a words positionals=()
   mapfile -t words < <(_pgwalship_synopsis "$program" "$verb")
   # The value of the option before, as the synopsis calls it, or one of its words: archive|HASH.
-  local before=${COMP_WORDS[COMP_CWORD - 1]} options="--help"
+  local before=${COMP_WORDS[COMP_CWORD - 1]} options="--help" option value
+  while read -r option value; do
+    options+=" $option"
+    if [[ $option == "$before" && -n $value ]]; then
+      _pgwalship_value "$value" "$current" "$config"
+      return
+    fi
+  done < <(_pgwalship_explained "$program" "$verb")
   for ((i = 0; i < ${#words[@]}; i++)); do
     local next=${words[i + 1]:-}
     if [[ ${words[i]} != --* ]]; then
       [[ ${words[i]} == . ]] || positionals+=("${words[i]}")
       continue
     fi
-    options+=" ${words[i]}"
+    [[ ${words[i]} == *[A-Z]* ]] || options+=" ${words[i]}"
     [[ $next == *[A-Z]* ]] || continue # it takes no value
     if [[ ${words[i]} == "$before" ]]; then
       for next in ${next//|/ }; do _pgwalship_value "$next" "$current" "$config"; done

@@ -99,8 +99,8 @@ void FetchService::report_bad_copy(const Fetching& fetching, const FetchEnded& e
                        fields);
   } else if (reported_bad_.size() < kReportedMax && reported_bad_.insert(name).second) {
     machine_.log.write(LogLevel::kError,
-                       what + " and could not be replaced, it goes to quarantine: " + ended.message +
-                           (ended.hint.empty() ? "" : " (" + ended.hint + ")"),
+                       what + " and could not be replaced, it goes to quarantine: " +
+                           ended.message + (ended.hint.empty() ? "" : " (" + ended.hint + ")"),
                        fields);
   }
 }

@@ -180,8 +180,8 @@ const std::vector<BannedCall>& banned_calls() {
        "randomness comes from Random",
        {"base/random.cc",
         // The one seed of a process.
-        "cmd/adopt_command.cc", "cmd/conflicts_command.cc",
-        "cmd/daemon.cc", "cmd/receive_command.cc"}},
+        "cmd/adopt_command.cc", "cmd/conflicts_command.cc", "cmd/daemon.cc",
+        "cmd/receive_command.cc"}},
       {std::regex("\\b(sleep_for|sleep_until|usleep|nanosleep)\\("), "wait for the event", {}},
       {std::regex("\\busing namespace (?!std::(chrono_|string_)?literals|pgwalship;)"),
        "name what is used",
