@@ -215,10 +215,10 @@ Json back_fill_json(const BackFill::View* view) {
               {"last_name", view->last_name}, {"last_error", view->last_error}};
 }
 
-// The server knows best, while it answers; that it was recovering to a point in time, the disk
-// does.
+// The server knows best, while it answers; that it was recovering to a point in time, or has
+// stopped since it was asked, the disk does.
 std::string current_role(const StatusInputs& in) {
-  if (in.postgres == nullptr || !in.postgres->reachable) {
+  if (in.postgres == nullptr || !in.postgres->reachable || in.disk.role == "stopped") {
     return in.disk.role;
   }
   if (in.postgres->role == PostgresFacts::Role::kPrimary) {

@@ -117,6 +117,13 @@ TEST_F(StatusReportTest, OnlyTheDiskTellsARecoveryToAPointInTimeFromAStandby) {
   EXPECT_EQ(report()["role"], "recovering");
 }
 
+// It was asked some seconds ago, and killed since (H40).
+TEST_F(StatusReportTest, KnowsFromTheDiskThatAServerHasStoppedSinceItWasAsked) {
+  answers(PostgresFacts::Role::kPrimary);
+  disk_.role = "stopped";
+  EXPECT_EQ(report()["role"], "stopped");
+}
+
 TEST_F(StatusReportTest, AServerThatIsAwayHasTheRoleTheDiskTells) {
   disk_.role = "stopped";
   answers(PostgresFacts::Role::kPrimary);
