@@ -108,7 +108,7 @@ Result<void> PushSource::read_header() {
                  "give each PostgreSQL cluster an archive of its own"};
   }
   facts_.system_id = header.system_id;
-  facts_.timeline = options_.name.timeline();
+  facts_.timeline = header.timeline;
   facts_.lsn = header.page_lsn;
   facts_.segment_bytes = header.segment_bytes;
   return {};

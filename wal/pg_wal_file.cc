@@ -84,7 +84,7 @@ Result<void> PgWalFile::read_header() {
                  "give each PostgreSQL cluster an archive of its own"};
   }
   facts_.system_id = system_id;
-  facts_.timeline = options_.name.timeline();
+  facts_.timeline = header.value().timeline;
   facts_.lsn = header.value().page_lsn;
   facts_.segment_bytes = header.value().segment_bytes;
   block_bytes_ = header.value().block_bytes;

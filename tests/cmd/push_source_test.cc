@@ -74,6 +74,24 @@ TEST_F(PushSourceTest, DescribesTheSegment) {
   EXPECT_EQ(header.value().file_name, name_of({}).text());
 }
 
+// The first segment of a timeline that was promoted in its middle begins with its parent's pages.
+// Its name says 2, its header 1: called 2, every failover would look like a split brain.
+TEST_F(PushSourceTest, TheFirstSegmentOfATimelineIsBegunOnItsParent) {
+  const SegmentSpec spec{.timeline = 2, .header_timeline = 1};
+  write_file(path_, build_segment(spec));
+  const auto source = open(name_of(spec));
+  ASSERT_TRUE(source.ok());
+  FileFacts announced;
+  const PushSource::Recipient recipient{.announce =
+                                            [&](const FileFacts& facts) {
+                                              announced = facts;
+                                              return Next::kGoOn;
+                                            },
+                                        .sink = go_on};
+  ASSERT_TRUE(source.value().compress(1, measured(source.value()), recipient).ok());
+  EXPECT_EQ(announced.timeline, 1U);
+}
+
 TEST_F(PushSourceTest, HandsOutPiecesThatFitAFrame) {
   const auto source = open();
   ASSERT_TRUE(source.ok());

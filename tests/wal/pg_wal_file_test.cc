@@ -58,6 +58,16 @@ TEST_F(PgWalFileTest, ArchivesASegmentAsAPushWould) {
   EXPECT_EQ(facts.value(), facts_of(name_of(spec_), segment_, "pgdb2"));
 }
 
+TEST_F(PgWalFileTest, TheFirstSegmentOfATimelineIsBegunOnItsParent) {
+  const SegmentSpec spec{.timeline = 2, .header_timeline = 1};
+  const Bytes content = build_segment(spec);
+  auto file = open(content, name_of(spec));
+  ASSERT_TRUE(file.ok());
+  ASSERT_TRUE(file.value().measure().ok());
+  ASSERT_TRUE(archive_pg_wal_file(store_, file.value(), kGzipLevelDefault).ok());
+  EXPECT_EQ(store_.verify(name_of(spec)).value(), facts_of(name_of(spec), content, "pgdb2"));
+}
+
 TEST_F(PgWalFileTest, ArchivesHistoryFiles) {
   const WalName name = WalName::parse("00000002.history").value();
   auto file = open(build_history(2, 1), name);
