@@ -126,8 +126,8 @@ class Loader {
       return;
     }
     const auto [first, is_first] = config_.lines.emplace(where, entry.line);
-    const bool is_node = key->times == ConfigKey::Times::kRepeated;
-    if (!is_first && !is_node) {
+    const bool is_node = entry.section == "cluster" && entry.key == "node";
+    if (!is_first && key->times == ConfigKey::Times::kOnce) {
       problems_.add(
           entry.line, where,
           Error{Errc::kInvalid, "given twice, first in line " + std::to_string(first->second), ""});

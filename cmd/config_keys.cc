@@ -1,5 +1,6 @@
 #include "cmd/config_keys.h"
 
+#include "cmd/pacemaker_keys.h"
 #include "cmd/units.h"
 
 #include <algorithm>
@@ -304,7 +305,7 @@ constexpr auto kRestore = &Config::restore;
 constexpr auto kRetention = &Config::retention;
 constexpr auto kDaemon = &Config::daemon;
 
-constexpr auto kKeys = std::to_array<ConfigKey>({
+constexpr auto kOwnKeys = std::to_array<ConfigKey>({
     {"cluster", "name", set<kCluster, &Cluster::name, set_name>},
     {"cluster", "node", add_node, ConfigKey::Times::kRepeated},
     {"cluster", "node-name", set_node_name},
@@ -401,7 +402,7 @@ std::string suggestion(std::string_view word, const std::vector<std::string_view
 
 std::vector<std::string_view> all_sections() {
   std::vector<std::string_view> sections;
-  for (const ConfigKey& key : kKeys) {
+  for (const ConfigKey& key : all_config_keys()) {
     if (sections.empty() || sections.back() != key.section) {
       sections.push_back(key.section);
     }
@@ -412,7 +413,13 @@ std::vector<std::string_view> all_sections() {
 }  // namespace
 
 std::span<const ConfigKey> all_config_keys() {
-  return kKeys;
+  static const std::vector<ConfigKey> kAll = [] {
+    std::vector<ConfigKey> all(kOwnKeys.begin(), kOwnKeys.end());
+    const auto pacemaker = pacemaker_keys();
+    all.insert(all.end(), pacemaker.begin(), pacemaker.end());
+    return all;
+  }();
+  return kAll;
 }
 
 bool is_config_section(std::string_view section) {
@@ -421,10 +428,11 @@ bool is_config_section(std::string_view section) {
 }
 
 const ConfigKey* find_config_key(std::string_view section, std::string_view name) {
-  const auto* found = std::find_if(kKeys.begin(), kKeys.end(), [&](const ConfigKey& key) {
+  const auto keys = all_config_keys();
+  const auto found = std::find_if(keys.begin(), keys.end(), [&](const ConfigKey& key) {
     return key.section == section && key.name == name;
   });
-  return found == kKeys.end() ? nullptr : found;
+  return found == keys.end() ? nullptr : &*found;
 }
 
 Error unknown_section(std::string_view section) {
@@ -439,7 +447,7 @@ Error unknown_key(std::string_view section, std::string_view name) {
     return invalid("not supported by this version");
   }
   std::vector<std::string_view> names;
-  for (const ConfigKey& key : kKeys) {
+  for (const ConfigKey& key : all_config_keys()) {
     if (key.name == name) {
       return invalid("unknown key", "it belongs into [" + std::string(key.section) + "]");
     }
