@@ -1,7 +1,7 @@
 # What goes beside the programs, which cmd/ installs itself.
 install(FILES man/pgwalship.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES man/pgwalship.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
-install(FILES man/pgwalshipd.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+install(FILES man/pgwalshipd.8 man/pgwalship-cluster.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN "*.example" EXCLUDE)
 install(FILES docs/pgwalship.conf.example DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples
@@ -30,3 +30,13 @@ if(PGWALSHIP_DEBIAN)
 else()
   install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 endif()
+
+# The Pacemaker stack: a Python program, two resource agents and an alert agent.
+set(share ${CMAKE_INSTALL_DATAROOTDIR}/pgwalship)
+install(PROGRAMS cluster/pgwalship-cluster DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY cluster/pgwalship_cluster DESTINATION ${share}/cluster FILES_MATCHING PATTERN *.py)
+install(PROGRAMS cluster/ocf/pgsql cluster/ocf/pgwalshipd
+        DESTINATION lib/ocf/resource.d/pgwalship)
+install(FILES cluster/ocf/ocf-shellfuncs DESTINATION ${share}/ocf)
+install(PROGRAMS cluster/ocf/node-attributes DESTINATION ${share}/ocf)
+install(PROGRAMS cluster/alerts/pgwalship-alert DESTINATION ${share}/alerts)

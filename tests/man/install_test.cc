@@ -40,7 +40,11 @@ TEST_F(InstallTest, PutsEverythingInItsPlace) {
         "/share/bash-completion/completions/pgwalship",
         "/share/bash-completion/completions/pgwalshipd", "/lib/tmpfiles.d/pgwalship.conf",
         "/lib/systemd/system/postgresql@.service.d/pgwalship.conf",
-        "/lib/systemd/system/pgwalshipd.service"}) {
+        "/lib/systemd/system/pgwalshipd.service", "/bin/pgwalship-cluster",
+        "/share/man/man8/pgwalship-cluster.8", "/share/pgwalship/cluster/pgwalship_cluster/main.py",
+        "/share/pgwalship/ocf/ocf-shellfuncs", "/share/pgwalship/ocf/node-attributes",
+        "/share/pgwalship/alerts/pgwalship-alert", "/lib/ocf/resource.d/pgwalship/pgwalshipd",
+        "/lib/ocf/resource.d/pgwalship/pgsql"}) {
     EXPECT_TRUE(std::filesystem::is_regular_file(installed(path))) << path;
   }
 }

@@ -1,0 +1,83 @@
+"""What PostgreSQL is told: settings, who may connect, and how a standby finds the primary.
+
+Settings stand in a file of their own in the data directory, so that pg_basebackup and pg_rewind carry
+them; postgresql.conf includes it. The resource agent adds two more includes by itself.
+"""
+
+from .timing import timing
+
+SETTINGS_FILE = "pgwalship-cluster.conf"
+PASSWORD_FILE = "/etc/pgwalship/replication.pgpass"
+LOG_FILE = "/var/log/postgresql/postgresql-pacemaker.log"
+ARCHIVE_COMMAND = "/usr/bin/pgwalship push %p %f"
+RESTORE_COMMAND = "/usr/bin/pgwalship fetch %f %p"
+CLEANUP_COMMAND = "/usr/bin/pgwalship cleanup %r"
+
+
+def settings(cluster):
+    times = timing(cluster)
+    return f"""\
+# Made by pgwalship-cluster from pgwalship.conf; changes here are lost. Put your own settings into
+# postgresql.conf. synchronous_standby_names belongs to the resource agent: set it nowhere.
+listen_addresses = '*'
+port = {cluster.postgres_port}
+wal_level = replica
+hot_standby = on
+max_wal_senders = 10
+max_replication_slots = 10
+wal_keep_size = 256MB
+archive_mode = on
+archive_command = '{ARCHIVE_COMMAND}'
+archive_timeout = 60s
+# pg_rewind needs it, or data checksums.
+wal_log_hints = on
+password_encryption = scram-sha-256
+# The loss of the synchronous standby holds all commits for this long. Not shorter: a primary that is
+# cut off must be stopped by Pacemaker before it goes on alone.
+wal_sender_timeout = {times.wal_sender_timeout}s
+wal_receiver_timeout = {times.wal_sender_timeout}s
+wal_retrieve_retry_interval = 1s
+# Pacemaker decides what happens after a crash.
+restart_after_crash = off
+log_line_prefix = '%m [%p] %q%u@%d '
+"""
+
+
+def hba_lines(cluster):
+    """The nodes by their own addresses and nobody else for replication; clients by their networks."""
+    lines = ["local all postgres peer"]
+    for node in cluster.nodes:
+        bits = 128 if ":" in node.address else 32
+        for database in ("replication", "postgres"):  # the second for pg_rewind
+            lines.append(f"host {database} {cluster.replication_user} {node.address}/{bits} "
+                         "scram-sha-256")
+    for client in cluster.clients:
+        lines.append(f"host {client.database} {client.user} {client.network} scram-sha-256")
+    return lines
+
+
+def password_line(cluster, password):
+    return f"*:{cluster.postgres_port}:*:{cluster.replication_user}:{password}\n"
+
+
+def conninfo(cluster, host, application=""):
+    """For pg_basebackup, pg_rewind and standbys outside of the cluster."""
+    words = [f"host={host}", f"port={cluster.postgres_port}", f"user={cluster.replication_user}",
+             f"passfile={PASSWORD_FILE}"]
+    if application:
+        words.append(f"application_name={application}")
+    return " ".join(words)
+
+
+def role_sql(cluster):
+    """Makes the replication role, or gives it this password again; the password comes as the psql
+    variable `password`. pg_rewind needs the four functions."""
+    role = cluster.replication_user
+    return f"""\
+SELECT 'CREATE ROLE {role}' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') \\gexec
+ALTER ROLE {role} WITH REPLICATION LOGIN PASSWORD :'password';
+GRANT EXECUTE ON FUNCTION pg_ls_dir(text, boolean, boolean) TO {role};
+GRANT EXECUTE ON FUNCTION pg_stat_file(text, boolean) TO {role};
+GRANT EXECUTE ON FUNCTION pg_read_binary_file(text) TO {role};
+GRANT EXECUTE ON FUNCTION pg_read_binary_file(text, bigint, bigint, boolean) TO {role};
+"""

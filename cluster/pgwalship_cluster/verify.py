@@ -1,0 +1,52 @@
+"""Does the running cluster do what the file says? Everything that differs, one line each."""
+
+from . import cib, facts, health
+from .edge import Site
+from .remote import RemoteError
+
+
+class Verify(Site):
+    def verify(self):
+        wrong = []
+        try:
+            found = self.facts()
+        except RemoteError as error:
+            return [str(error)]
+        secret = self.secrets(found)
+        if secret is None:
+            return ["no node has the cluster's keys (HINT: pgwalship-cluster apply)"]
+        for node in self.cluster.nodes:
+            for file in facts.stale(self.wanted_files(node, found, secret), found[node]):
+                wrong.append(f"{node.name}: {file.path} is not as rendered")
+        for node in self.cluster.members:
+            wrong += self._services(node, found[node])
+        first = self.cluster.members[0]
+        wrong += cib.differences(self.cluster, self.remote.run(first, "cibadmin --query"))
+        wrong += health.troubles(self.cluster, self.health())
+        wrong += self._settings()
+        return wrong
+
+    @staticmethod
+    def _services(node, have):
+        wrong = []
+        for name in ("corosync", "pacemaker"):
+            if name not in have.enabled:
+                wrong.append(f"{node.name}: {name} does not start by itself")
+        for name in sorted(have.enabled & {"postgresql", "pgwalshipd"}):
+            wrong.append(f"{node.name}: {name} starts by itself, beside Pacemaker")
+        return wrong
+
+    def _settings(self):
+        """What PostgreSQL runs with and would not after a restart, or the other way round."""
+        wrong = []
+        for node in self.cluster.members:
+            answer = self.remote.ask(node, f"""
+runuser -u postgres -- {self.cluster.postgres_bin}/psql -XAtq -p {self.cluster.postgres_port} -d postgres \\
+    -c "select name from pg_settings where pending_restart" \\
+    -c "select sourcefile || ':' || sourceline || ' ' || error from pg_file_settings where error is not null" \\
+    -c "select 'pg_hba.conf:' || line_number || ' ' || error from pg_hba_file_rules where error is not null"
+""")
+            for line in answer.out.splitlines():
+                wrong.append(f"{node.name}: PostgreSQL: {line}" +
+                             (" needs a restart" if " " not in line else ""))
+        return wrong

@@ -1,0 +1,114 @@
+"""The life of a node, on a running cluster with a client that writes all the time."""
+
+import subprocess
+import time
+
+import recovery
+import room
+import trial
+import witnesses
+
+SECOND_SITE = "pgdb4.example.com"
+
+
+class Life(trial.Trial):
+    """What the cases need: a writer, the program, and a verdict."""
+
+    def _run(self):
+        self.wait_whole(60)
+        state = self.health()
+        backup = recovery.Recovery(self.lab, self.cluster)
+        writer = witnesses.Writer(backup.next_row(state.primary))
+        watcher = witnesses.Watcher(self.lab, self.names, recovery.postgres_uid(self.lab))
+        watcher.start()
+        writer.start()
+        begun = time.time()
+        try:
+            getattr(self, "_" + self.scenario.number)(state)
+            self.wait_whole(120)
+        finally:
+            writer.stop()
+            watcher.stop()
+        self.result.whole_after = round(time.time() - begun, 1)
+        self.result.outage = round(writer.longest_gap(begun), 1)
+        self.result.acknowledged = len(writer.acknowledged)
+        numbers = {number for number, _ in writer.acknowledged}
+        lost = numbers - backup.rows(self.health().primary, writer.first)
+        self.result.lost = len(lost)
+        if lost:
+            self.fail(f"{len(lost)} acknowledged commits are lost")
+        if watcher.twice:
+            self.fail("two primaries at a time")
+        if self.result.outage > self.scenario.within:
+            self.fail(f"no commit for {self.result.outage} s, {self.scenario.within} s allowed")
+
+    def _synchronous(self, state):
+        return next(name for name in self.names if state.status(name) == "HS:sync")
+
+    def _refused(self, *words):
+        done = subprocess.run(self.lab.cluster_command(*words), capture_output=True, text=True,
+                              check=False, timeout=60)
+        if done.returncode == 0 or "HINT" not in done.stderr:
+            self.fail(f"pgwalship-cluster {' '.join(words)} was not refused with a hint")
+
+    def _switchover(self, state):
+        sync = self._synchronous(state)
+        other = next(name for name in self.names if name not in (state.primary, sync))
+        self._refused("switchover", other)
+        self.command("switchover")
+        if self.health().primary != sync:
+            self.fail(f"{sync} is not the primary")
+
+    def _replace(self, state):
+        """A machine is lost with its disk; a new one comes up in its place."""
+        name = next(name for name in self.names
+                    if name not in (state.primary, self._synchronous(state)))
+        self.lab.ask("reset", name)
+        time.sleep(12)  # noticed and fenced
+        self.lab.ask("on", name)
+        self._wait_ssh(name)
+        self.command("apply")
+        self._verified()
+
+    def _upgrade(self, _state):
+        self.command("upgrade", "pgwalship --version >/dev/null")
+
+    def _second_site(self, _state):
+        """A node outside of the cluster, with an archive."""
+        self.lab.ask("on", SECOND_SITE)
+        self._wait_ssh(SECOND_SITE)
+        self._add("site=siteb", "site = sitea\n")
+        self._archive_fills()
+
+    def _add_node(self, _state):
+        """The same machine becomes a member."""
+        self._add("site=sitea", "second-ring = pgdb4.example.com 10.10.20.106\n")
+        self.names.append(SECOND_SITE)
+
+    def _add(self, site, more):
+        path = self.lab.directory / "pgwalship.conf"
+        text = "\n".join(line for line in room.CONFIG.splitlines() if "pgdb4" not in line)
+        last = "address=10.10.10.103\n"
+        text = text.replace(last, f"{last}node = {SECOND_SITE} {site} address=10.10.10.106\n")
+        path.write_text(text.rstrip("\n") + "\n" + more)
+        self.command("apply")
+        self.cluster = trial.config.load(str(path))
+        self._verified()
+
+    def _archive_fills(self):
+        end = time.time() + 60
+        backup = recovery.Recovery(self.lab, self.cluster)
+        while backup.archive(self.names[0]) - backup.archive(SECOND_SITE):
+            if time.time() > end:
+                raise trial.Failure("the second site's archive does not fill")
+            time.sleep(1)
+
+    def _wait_ssh(self, name):
+        end = time.time() + 30
+        while self.lab.run_in(name, "pgrep", "-x", "sshd", check=False).returncode != 0:
+            if time.time() > end:
+                raise trial.Failure(f"{name} does not come up")
+            time.sleep(0.2)
+
+    def _verified(self):
+        self.command("verify")
