@@ -63,9 +63,9 @@ def steps(cluster, found, stale, cib_wrong):
     first = bootstrap_node(cluster, found)
     if first is not None and not found[first].database:
         todo.append((first.name, f"make a new server in {cluster.data_directory}"))
-    for node in cluster.members:
+    for node in cluster.nodes:
         if not found[node].database and node != first:
-            todo.append((node.name, f"copy the server from {first.name}"))
+            todo.append((node.name, "copy the server from the primary"))
     for node in cluster.members:
         if not (found[node].corosync and found[node].pacemaker):
             todo.append((node.name, "start corosync and pacemaker"))
@@ -121,6 +121,7 @@ class Apply(Site):
             self.say(f"  {wrong}")
         self._tell(found, stale)
         self.wait_whole()
+        self._standbys(found)
         self.say("the cluster is whole")
 
     def _install(self, found, stale):
@@ -153,6 +154,16 @@ class Apply(Site):
                            timeout=3600)
         finally:
             remote.run(first, scripts.stop_alone(cluster))
+
+    def _standbys(self, found):
+        """Nodes outside of the cluster: copies of the primary, asynchronous, in no vote."""
+        cluster, remote = self.cluster, self.remote
+        for node in cluster.outsiders:
+            if not found[node].database:
+                self.say(f"copying the server to {node.name}")
+                remote.run(node, scripts.clone(cluster, cluster.replication_ip.ip),
+                           timeout=24 * 3600)
+            remote.run(node, scripts.start_standby(cluster), timeout=320)
 
     def _tell(self, found, stale):
         """Those who read their configuration only when told so."""

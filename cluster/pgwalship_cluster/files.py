@@ -88,6 +88,19 @@ def database_files(cluster):
     ]
 
 
+def standby_files(cluster, node):
+    """Of a node outside of the cluster. The clone brings postgresql.conf along, whose last lines
+    include two files of the resource agent: here they are ours."""
+    tmp = cluster.postgres_tmp
+    return [
+        File(f"{tmp}/recovery.conf", postgres.standby_settings(cluster, node).encode(),
+             owner="postgres", group="postgres", mode=0o600, user="postgresql"),
+        File(f"{tmp}/rep_mode.conf", b"", owner="postgres", group="postgres", mode=0o600),
+        File("/etc/systemd/system/pgwalship-standby.service",
+             postgres.standby_unit(cluster).encode()),
+    ]
+
+
 def node_files(cluster, node, secrets, collected, with_database):
     found = archive_files(cluster, node, collected)
     if node in cluster.members:
@@ -95,6 +108,7 @@ def node_files(cluster, node, secrets, collected, with_database):
     else:
         found.append(replication_password_file(
             cluster, secrets.replication_password if secrets else "(made by apply)"))
+        found += standby_files(cluster, node)
     if with_database:
         found += database_files(cluster)
     return found

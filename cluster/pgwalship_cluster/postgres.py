@@ -69,6 +69,43 @@ def conninfo(cluster, host, application=""):
     return " ".join(words)
 
 
+def standby_settings(cluster, node):
+    """For a standby outside of the cluster: what the resource agent writes for those inside."""
+    primary = conninfo(cluster, cluster.replication_ip.ip, node.name)
+    return f"""\
+# Made by pgwalship-cluster; changes here are lost.
+primary_conninfo = '{primary}'
+restore_command = '{RESTORE_COMMAND}'
+archive_cleanup_command = '{CLEANUP_COMMAND}'
+recovery_target_timeline = 'latest'
+"""
+
+
+def standby_unit(cluster):
+    """Starts that standby where systemd is."""
+    return f"""\
+# Made by pgwalship-cluster; changes here are lost.
+[Unit]
+Description=PostgreSQL, a standby outside of the cluster
+After=network-online.target pgwalshipd.service
+Wants=network-online.target
+
+[Service]
+Type=notify
+User=postgres
+RuntimeDirectory=postgresql
+RuntimeDirectoryPreserve=yes
+ExecStart={cluster.postgres_bin}/postgres -D {cluster.data_directory}
+ExecReload=kill -HUP $MAINPID
+KillMode=mixed
+KillSignal=SIGINT
+TimeoutSec=infinity
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
 def role_sql(cluster):
     """Makes the replication role, or gives it this password again; the password comes as the psql
     variable `password`. pg_rewind needs the four functions."""

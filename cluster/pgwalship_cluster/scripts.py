@@ -16,7 +16,7 @@ else for s in corosync pacemaker; do update-rc.d $s enable >/dev/null 2>&1; done
 # PostgreSQL belongs to Pacemaker, and so does the archiving daemon.
 DISABLE = """
 if [ -d /run/systemd/system ]; then
-    for s in postgresql pgwalshipd; do systemctl disable --now $s >/dev/null 2>&1 || true; done
+    for s in postgresql pgwalshipd pgwalship-standby; do systemctl disable --now $s >/dev/null 2>&1 || true; done
 else
     for s in postgresql pgwalshipd; do update-rc.d $s disable >/dev/null 2>&1 || true; done
 fi
@@ -52,6 +52,21 @@ else
     export OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=pgwalshipd OCF_RESKEY_user={cluster.ssh_user}
     agent=$OCF_ROOT/resource.d/pgwalship/pgwalshipd
     {stop}"$agent" start
+fi
+"""
+
+
+def start_standby(cluster):
+    """A standby outside of the cluster, once it is a copy of the primary."""
+    data = q(cluster.data_directory)
+    return f"""
+runuser -u postgres -- touch {data}/standby.signal
+if [ -d /run/systemd/system ]; then
+    systemctl daemon-reload; systemctl --quiet enable --now pgwalship-standby
+elif ! runuser -u postgres -- {cluster.postgres_bin}/pg_ctl -D {data} status >/dev/null; then
+    install -d -m 02775 -o postgres -g postgres /var/run/postgresql
+    runuser -u postgres -- {cluster.postgres_bin}/pg_ctl -s -w -t 300 -D {data} \\
+        -l {postgres.LOG_FILE} start </dev/null >/dev/null 2>&1
 fi
 """
 

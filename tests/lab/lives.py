@@ -74,11 +74,16 @@ class Life(trial.Trial):
         self.command("upgrade", "pgwalship --version >/dev/null")
 
     def _second_site(self, _state):
-        """A node outside of the cluster, with an archive."""
+        """A node outside of the cluster, with an archive and an asynchronous standby."""
         self.lab.ask("on", SECOND_SITE)
         self._wait_ssh(SECOND_SITE)
         self._add("site=siteb", "site = sitea\n")
         self._archive_fills()
+        state = self.health()
+        rows = recovery.psql(self.lab, state.primary, "select sync_state from pg_stat_replication "
+                             f"where application_name = '{SECOND_SITE}' and state = 'streaming'")
+        if rows != "async":
+            self.fail(f"the second site's standby is '{rows}', not async")
 
     def _add_node(self, _state):
         """The same machine becomes a member."""

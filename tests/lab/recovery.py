@@ -60,6 +60,9 @@ def untrue_status(lab, names, cut):
             says_up = peer["state"] not in ("down", "connecting")
             if says_up != (peer["node"] in reachable):
                 wrong.append(f"{name} calls {peer['node']} {peer['state']}")
+        for alarm in report["timelines"]["alarms"]:
+            if alarm["kind"] != "beyond_fork":  # a dying primary's last segment may be that
+                wrong.append(f"{name} alarms for nothing: {alarm['text']}")
         if report["quorum"]["held"] != bool(reachable):
             wrong.append(f"{name} says that the quorum is "
                          f"{'held' if report['quorum']['held'] else 'lost'}")
