@@ -2,6 +2,7 @@
 
 #include "base/posix_file_system.h"
 #include "cmd/daemon_call.h"
+#include "cmd/never_written.h"
 #include "cmd/push_source.h"
 
 #include <future>
@@ -76,12 +77,18 @@ Result<Done> push_file(const Config& config, const std::string& path, const WalN
   TRY_ASSIGN(const auto daemon,
              connect_daemon(config, clock, std::min(deadline, start + kRestartPatience),
                             IfDown::kTryAgain));
-  TRY_ASSIGN(const PushSource source,
-             PushSource::open(file_system, {.path = path,
-                                            .name = name,
-                                            .origin = daemon->theirs().node,
-                                            .system_id = daemon->theirs().system_id}));
-  return Delivery(*daemon, deadline).run(source, name);
+  const std::uint64_t system_id = daemon->theirs().system_id;
+  const auto source = PushSource::open(
+      file_system,
+      {.path = path, .name = name, .origin = daemon->theirs().node, .system_id = system_id});
+  if (!source.ok()) {
+    const ArchiveStore store(file_system, {.directory = config.archive.directory});
+    if (auto why = never_written(file_system, store, path, name, system_id)) {
+      return Done{.id = kPutId, .error = std::nullopt, .warning = std::move(*why)};
+    }
+    return source.error();
+  }
+  return Delivery(*daemon, deadline).run(source.value(), name);
 }
 
 }  // namespace pgwalship

@@ -182,6 +182,20 @@ TEST_F(PushProcess, H11RefusesAFileThatIsNotWhatItsNameSays) {
   EXPECT_EQ(push().status, 2);
 }
 
+// PostgreSQL asks for it again and again, and for nothing else.
+TEST_F(PushProcess, H11ARecycledFileBehindAForkIsNothingToArchive) {
+  ScriptedDaemon daemon(node_.socket(), daemon_hello(), [](const Message&) { return Answer{}; });
+  const SegmentSpec name{.timeline = 1, .lsn = std::uint64_t{5} << 24};
+  write_file(node_.in_data(path_), build_segment(at_lsn(std::uint64_t{2} << 24)));
+  const std::vector<std::string> words{"push", path_, name_of(name).text()};
+  EXPECT_EQ(node_.run(words).status, 2);
+  const WalName history = WalName::history_of(2);
+  node_.put_in_archive(history, build_archive_file(history, as_bytes("1\t0/5000000\tno reason\n")));
+  const ProgramEnd end = node_.run(words);
+  EXPECT_EQ(end.status, 0) << end.err;
+  EXPECT_NE(end.err.find("nothing to archive"), std::string::npos) << end.err;
+}
+
 TEST_F(PushProcess, H11RefusesAForeignCluster) {
   Hello hello = daemon_hello();
   hello.system_id = 4711;

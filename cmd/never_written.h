@@ -1,0 +1,24 @@
+// Segments that PostgreSQL wants archived and that were never written. pg_wal keeps recycled files
+// under the names of segments to come, with what they held before. When a server leaves a timeline
+// exactly at the end of a segment, the next one's file stays, and a later checkpoint gives it a
+// .ready: PostgreSQL 15 under failovers and pg_rewind. No push of it can ever succeed, and the
+// archiver goes on to nothing else.
+#pragma once
+
+#include "base/file_system.h"
+#include "wal/archive_store.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace pgwalship {
+
+// What to tell about the file at `path`, when it is proven that there is nothing of `name` and
+// never will be: its first page is an earlier segment's of the server `system_id`, and an archived
+// history says that the timeline was left before this segment began. Otherwise nothing.
+std::optional<std::string> never_written(FileSystem& files, const ArchiveStore& store,
+                                         const std::string& path, const WalName& name,
+                                         std::uint64_t system_id);
+
+}  // namespace pgwalship
