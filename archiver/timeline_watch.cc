@@ -88,7 +88,10 @@ std::optional<TimelineWatch::Alarm> TimelineWatch::stored(const WalName& name,
       last_child = &*child->second;
     }
   }
-  if (last_child == nullptr || start < last_child->origin().lsn) {
+  // A promotion leaves the segment in which it forked as .partial; one that starts at the fork is
+  // that of a server that was stopped in order and switched segments.
+  const std::uint64_t allowed = name.kind() == WalKind::kPartial ? 1 : 0;
+  if (last_child == nullptr || start < last_child->origin().lsn + allowed) {
     return std::nullopt;
   }
   return raise({Kind::kBeyondFork, timeline, 1,

@@ -83,6 +83,16 @@ TEST_F(TimelineWatchTest, H39ASegmentOfAnotherParentIsAnError) {
   EXPECT_THAT(alarm->text, HasSubstr("was begun on timeline 1"));
 }
 
+TEST_F(TimelineWatchTest, ThePartialOfASwitchoverIsNoAlarm) {
+  watch_.learn(2, "1\t0/5000000\tx\n");
+  const auto partial = [](std::uint64_t number) {
+    return WalName::parse(segment_text(1, number, kBytes) + ".partial").value();
+  };
+  EXPECT_EQ(kind_of(watch_.stored(partial(5), 1, kBytes)), "none");
+  EXPECT_EQ(kind_of(watch_.stored(partial(6), 1, kBytes)), "beyond_fork");
+  EXPECT_EQ(kind_of(stored(1, 5)), "none");  // told already
+}
+
 TEST_F(TimelineWatchTest, ThreeTimelinesInOneSegmentAreNoAlarm) {
   watch_.learn(2, "1\t0/5000060\tx\n");
   watch_.learn(3, "1\t0/5000060\tx\n2\t0/5000100\tx\n");
