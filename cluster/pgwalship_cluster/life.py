@@ -93,6 +93,10 @@ class Life(Site):
             raise Refused(f"{node.name} is a standby already")
         self._wait_daemon(node)
         self._rescue(node)
+        # Until its first checkpoint the control file of a new primary names the old timeline;
+        # pg_rewind would believe it, and the copy could not start.
+        remote.run(primary, f"runuser -u postgres -- {cluster.postgres_bin}/psql -Xq -d postgres "
+                   f"-p {cluster.postgres_port} -c CHECKPOINT", timeout=600)
         if not self._rewind(node):
             self.say(f"{node.name}: copying the primary's data directory")
             remote.run(node, f"rm -rf {cluster.data_directory}")

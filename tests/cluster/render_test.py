@@ -13,7 +13,7 @@ TOP = HERE.parents[1]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TOP / "cluster"))
 
-from pgwalship_cluster import (archive, cib, config, corosync, facts, files, health,  # noqa: E402
+from pgwalship_cluster import (apply, archive, cib, config, corosync, facts, files, health,  # noqa: E402
                                ini, postgres, scripts, timing)
 
 LAB = TOP / "tests/lab/pgwalship.conf"
@@ -259,6 +259,55 @@ class OnNodes(unittest.TestCase):
                      scripts.start_alone(cluster, node), scripts.make_role(cluster, "x"),
                      scripts.clone(cluster, "10.0.0.1"), scripts.start_outside(cluster, True)):
             subprocess.run(["sh", "-n"], input=text.encode(), check=True)
+
+
+class Planning(unittest.TestCase):
+    def setUp(self):
+        self.cluster = config.load(TWO_SITES)
+        self.found = {node: facts.Facts(hostname=node.name) for node in self.cluster.nodes}
+
+    def _refusals(self):
+        return "\n".join(apply.refusals(self.cluster, self.found))
+
+    def test_empty_machines_are_taken(self):
+        self.assertEqual("", self._refusals())
+
+    def test_what_is_in_the_way_is_said_with_what_to_do(self):
+        first, second, third, outside = self.cluster.nodes
+        self.found[first].missing = ["corosync"]
+        self.found[second].hostname = "localhost"
+        self.found[second].foreign = True
+        self.found[third].database = "elsewhere"
+        outside_missing = self.found[outside]
+        outside_missing.missing = ["corosync", "pgwalshipd"]
+        said = self._refusals()
+        for words in ("db1.example.com: missing: corosync (HINT", "calls itself 'localhost' (HINT",
+                      "db2.example.com: it belongs to another cluster (HINT",
+                      "has its configuration elsewhere (HINT",
+                      "db4.example.com: missing: pgwalshipd (HINT"):
+            self.assertIn(words, said)
+
+    def test_servers_of_different_origin_are_refused(self):
+        first, second, *_ = self.cluster.nodes
+        self.found[first].system_id, self.found[second].system_id = "1", "2"
+        self.assertIn("of different origin", self._refusals())
+
+    def test_a_server_that_is_there_is_copied_and_never_made_anew(self):
+        second = self.cluster.nodes[1]
+        self.found[second].database = "yes"
+        self.assertEqual(second, apply.bootstrap_node(self.cluster, self.found))
+        words = [f"{name}: {what}" for name, what in apply.steps(
+            self.cluster, self.found, {node: [] for node in self.cluster.nodes}, [])]
+        self.assertFalse([line for line in words if "make a new server" in line])
+        self.assertIn("db1.example.com: copy the server from the primary", words)
+
+    def test_a_finished_cluster_has_nothing_to_do(self):
+        for node in self.cluster.nodes:
+            self.found[node] = facts.Facts(
+                hostname=node.name, link_key="x", archive=True, database="yes", corosync=True,
+                pacemaker=True, enabled={"corosync", "pacemaker"})
+        self.assertEqual([], apply.steps(self.cluster, self.found,
+                                         {node: [] for node in self.cluster.nodes}, []))
 
 
 class Health(unittest.TestCase):

@@ -43,6 +43,7 @@ def run(lab, wanted, rebuild):
         verdict = "ok" if not result.failures else "FAILED"
         note(f"  {verdict}: longest outage {result.outage} s, whole after {result.whole_after} s, "
              f"{result.acknowledged} commits, {result.lost} lost, {result.seconds:.0f} s in all")
+        (lab.directory / "results.json").write_text(as_json(results))
         if result.failures and scenario is not wanted[-1]:
             rebuild()
     note(f"{len(results)} scenarios in {time.time() - start:.0f} s, "

@@ -1,5 +1,5 @@
-"""The machine room: runs as process 1 of namespaces of its own, with a switch (a bridge) and the
-machines, and answers on a socket. When it ends, everything in it is gone: machines, cables, mounts.
+"""The machine room: runs in namespaces of its own, with a switch (a bridge) and the machines, and
+answers on a socket. When it ends, everything in it is gone: machines, cables, mounts.
 
 The same socket is the power switch that the nodes' fencing agent asks. Commands, a line each:
     on N | off N | reboot N | status N | list        power; reboot waits BOOT_SECONDS between

@@ -73,6 +73,12 @@ class Lab:
         pid = self.ask("pid", name)
         if pid == "0":
             raise RuntimeError(f"{name} is off")
+        # Before its init runs, a machine still has the root of the machine that it stands on.
+        end = time.monotonic() + 20
+        while not os.readlink(f"/proc/{pid}/exe").endswith("/tini"):
+            if time.monotonic() > end:
+                raise RuntimeError(f"{name} does not boot; see its console.log")
+            time.sleep(0.02)
         return ["nsenter", "-t", pid, "-m", "-u", "-i", "-n", "-p", "-r", "-w", "env", "-i",
                 "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/root",
                 f"TERM={os.environ.get('TERM', 'linux')}", *command]
@@ -141,9 +147,11 @@ class Lab:
 
     def _start(self):
         log = open(self.directory / "room.log", "ab")
+        # The shell is process 1 and takes notice of every end: a command in a machine whose caller was
+        # killed is left to it, and until then that machine cannot go off.
         outer = subprocess.Popen(
             ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
-             sys.executable, "-B", str(HERE / "machines.py"), str(self.directory)],
+             "sh", "-c", '"$@" & wait $!', "sh", sys.executable, "-B", str(HERE / "machines.py"), str(self.directory)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         end = time.monotonic() + 20
         while time.monotonic() < end and outer.poll() is None:
