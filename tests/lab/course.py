@@ -57,20 +57,16 @@ def as_json(results):
 
 def table(results):
     """Markdown, for docs/cluster.md."""
-    lines = ["| # | what breaks | what must follow | outage | back after repair | whole after | "
-             "commits | lost | fenced | rejoined | |",
-             "|---|---|---|---|---|---|---|---|---|---|---|"]
+    lines = ["| # | what breaks | what must follow | outage | whole after | commits | lost | "
+             "rejoined | |", "|---|---|---|---|---|---|---|---|---|"]
     for entry in results:
         must = (f"service within {entry['within']} s" if entry["continues"] else
                 f"stops; within {entry['within']} s of the repair")
         roles = {name: role for role, name in entry["roles"].items()}
-        back = entry["service_after_repair"]
         lines.append("| " + " | ".join([
             entry["number"], entry["title"], must, f"{entry['outage']} s",
-            f"{back} s" if back is not None else "", f"{entry['whole_after']} s",
-            str(entry["acknowledged"]), str(entry["lost"]),
-            " ".join(roles.get(name, "?") for name in entry["fenced"]),
-            " ".join(roles.get(name, "?") for name in entry["rejoined"]),
+            f"{entry['whole_after']} s", str(entry["acknowledged"]), str(entry["lost"]),
+            " ".join(roles.get(name, name) for name in entry["rejoined"]),
             "ok" if not entry["failures"] else "**failed**"]) + " |")
     seconds = sum(entry["seconds"] for entry in results)
     commits = sum(entry["acknowledged"] for entry in results)

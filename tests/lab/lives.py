@@ -63,9 +63,14 @@ class Life(trial.Trial):
         """A machine is lost with its disk; a new one comes up in its place."""
         name = next(name for name in self.names
                     if name not in (state.primary, self._synchronous(state)))
+        gone = time.time()
         self.lab.ask("reset", name)
-        time.sleep(12)  # noticed and fenced
-        self.lab.ask("on", name)
+        while not [when for when, who in self.fencings() if who == name and when > gone]:
+            if time.time() > gone + 60:
+                raise trial.Failure(f"{name} is not fenced")
+            time.sleep(0.5)
+        while self.lab.ask("status", name) != "on":  # the power switch gives it power again
+            time.sleep(0.5)
         self._wait_ssh(name)
         self.command("apply")
         self._verified()

@@ -19,6 +19,8 @@ PACKAGES = """
 NO_MAIN_CLUSTER = ('mkdir -p "$1/etc/postgresql-common"; echo create_main_cluster = false '
                    '>"$1/etc/postgresql-common/createcluster.conf"')
 
+# What `cmake --install` wants to be there.
+TARGETS = ("pgwalship", "pgwalshipd", "pgwalship-setup")
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -82,6 +84,10 @@ def base(say):
 
 def product(layer, build):
     """`cmake --install` of a build, and what the lab adds: its fencing agent."""
+    done = subprocess.run(["cmake", "--build", str(build), "--target", *TARGETS],
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError("the build failed:\n" + done.stdout[-2000:])
     environment = {**os.environ, "DESTDIR": str(layer)}
     done = subprocess.run(["cmake", "--install", str(build), "--prefix", "/usr", "--strip"],
                           env=environment, capture_output=True, text=True, check=False)
