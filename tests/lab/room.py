@@ -104,7 +104,8 @@ class Lab:
         if self.pid:
             raise SystemExit("lab: it is up already (HINT: tests/lab/lab down)")
         self.remove()
-        base = roots.base(say)
+        roots.compile_in(build)
+        base = roots.base(build, say)
         self.shared.mkdir(parents=True)
         self.directory.chmod(0o755)
         product = self.directory / "product"

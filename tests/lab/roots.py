@@ -10,7 +10,6 @@ import subprocess
 PACKAGES = """
     corosync pacemaker pacemaker-cli-utils resource-agents
     postgresql-15 postgresql-client-15 openssh-server openssh-client python3-minimal
-    libssh-4 libspdlog1.10 libisal2 libboost-program-options1.74.0
     iproute2 iptables iputils-arping iputils-ping netcat-openbsd procps psmisc util-linux gawk
     tini rsyslog libxml2-utils
 """.split()
@@ -55,10 +54,33 @@ def _sources():
     return release, "".join(text + "\n" for text in lines)
 
 
-def base(say):
-    """The path of the root for PACKAGES; made when it is not there."""
+def compile_in(build):
+    done = subprocess.run(["cmake", "--build", str(build), "--target", *TARGETS],
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError("the build failed:\n" + done.stdout[-2000:])
+
+
+def _libraries(build):
+    """Debian's packages of the libraries that the programs load."""
+    found = set()
+    for program in TARGETS:
+        text = subprocess.run(["ldd", str(build / "cmd" / program)], capture_output=True, text=True,
+                              check=True).stdout
+        found |= {os.path.basename(line.split()[0]) for line in text.splitlines() if "=>" in line}
+    done = subprocess.run(["dpkg-query", "--search", *(f"*/{name}" for name in sorted(found))],
+                          capture_output=True, text=True, check=False)
+    pairs = (line.rpartition(": ")[::2] for line in done.stdout.splitlines())
+    # Not the 32-bit ones of the same name.
+    return sorted({package.split(":")[0] for package, path in pairs
+                   if os.path.dirname(path).endswith("-linux-gnu") and "," not in package})
+
+
+def base(build, say):
+    """The path of the root for PACKAGES and the libraries; made when it is not there."""
     release, sources = _sources()
-    key = hashlib.sha256(" ".join([release, *PACKAGES]).encode()).hexdigest()[:12]
+    packages = [*PACKAGES, *_libraries(build)]
+    key = hashlib.sha256(" ".join([release, *packages]).encode()).hexdigest()[:12]
     root = cache() / f"root-{key}"
     if root.is_dir():
         return root
@@ -70,7 +92,7 @@ def base(say):
          "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
          "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=force-unsafe-io",
          '--aptopt=APT::Install-Recommends "false"', "--dpkgopt=force-confold",
-         f"--essential-hook={NO_MAIN_CLUSTER}", f"--include={','.join(PACKAGES)}",
+         f"--essential-hook={NO_MAIN_CLUSTER}", f"--include={','.join(packages)}",
          release, str(fresh), "-"], input=sources, text=True, capture_output=True, check=False)
     if done.returncode != 0:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -84,10 +106,6 @@ def base(say):
 
 def product(layer, build):
     """`cmake --install` of a build, and what the lab adds: its fencing agent."""
-    done = subprocess.run(["cmake", "--build", str(build), "--target", *TARGETS],
-                          capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RuntimeError("the build failed:\n" + done.stdout[-2000:])
     environment = {**os.environ, "DESTDIR": str(layer)}
     done = subprocess.run(["cmake", "--install", str(build), "--prefix", "/usr", "--strip"],
                           env=environment, capture_output=True, text=True, check=False)
