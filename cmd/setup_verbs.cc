@@ -38,6 +38,7 @@ int become_setup(const std::string& verb, const Invocation& invocation) {
   std::vector<std::string> words{client.value(), verb, invocation.config_path};
   words.insert(words.end(), invocation.arguments.begin(), invocation.arguments.end());
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) {
     argv.push_back(word.data());
   }

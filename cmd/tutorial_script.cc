@@ -217,9 +217,9 @@ class ScriptReader {
     const bool verifies = small.find("verif") != std::string::npos;
     for (const std::string& unknown : assignment.unknown) {
       if (verifies || site_of_list(name)) {
-        script_.remarks.push_back("line " + std::to_string(line) + ": '" + unknown +
-                                  "' is set nowhere, so '" + name + "' is empty" +
-                                  (verifies ? ": the script verified no node" : ""));
+        std::string& remark = script_.remarks.emplace_back("line " + std::to_string(line));
+        remark += ": '" + unknown + "' is set nowhere, so '" + name + "' is empty";
+        remark += verifies ? ": the script verified no node" : "";
       }
     }
     if (verifies) {
