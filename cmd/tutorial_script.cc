@@ -218,7 +218,8 @@ class ScriptReader {
     for (const std::string& unknown : assignment.unknown) {
       if (verifies || site_of_list(name)) {
         std::string& remark = script_.remarks.emplace_back("line " + std::to_string(line));
-        remark += ": '" + unknown + "' is set nowhere, so '" + name + "' is empty";
+        remark.append(": '").append(unknown).append("' is set nowhere, so '");
+        remark.append(name).append("' is empty");
         remark += verifies ? ": the script verified no node" : "";
       }
     }
