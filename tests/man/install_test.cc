@@ -32,19 +32,28 @@ class InstallTest : public testing::Test {
 };
 
 TEST_F(InstallTest, PutsEverythingInItsPlace) {
-  for (const char* path :
-       {"/bin/pgwalship", "/bin/pgwalshipd", "/libexec/pgwalship/pgwalship-setup",
-        "/share/man/man1/pgwalship.1", "/share/man/man5/pgwalship.conf.5",
-        "/share/man/man8/pgwalshipd.8", "/share/doc/pgwalship/LICENSE",
-        "/share/doc/pgwalship/examples/pgwalship.conf", "/share/doc/pgwalship/json.md",
-        "/share/bash-completion/completions/pgwalship",
-        "/share/bash-completion/completions/pgwalshipd", "/lib/tmpfiles.d/pgwalship.conf",
-        "/lib/systemd/system/postgresql@.service.d/pgwalship.conf",
-        "/lib/systemd/system/pgwalshipd.service", "/bin/pgwalship-cluster",
-        "/share/man/man8/pgwalship-cluster.8", "/share/pgwalship/cluster/pgwalship_cluster/main.py",
-        "/share/pgwalship/ocf/ocf-shellfuncs", "/share/pgwalship/ocf/node-attributes",
-        "/share/pgwalship/alerts/pgwalship-alert", "/lib/ocf/resource.d/pgwalship/pgwalshipd",
-        "/lib/ocf/resource.d/pgwalship/pgsql"}) {
+  for (const char* path : {"/bin/pgwalship",
+                           "/bin/pgwalshipd",
+                           "/libexec/pgwalship/pgwalship-setup",
+                           "/share/man/man1/pgwalship.1",
+                           "/share/man/man5/pgwalship.conf.5",
+                           "/share/man/man8/pgwalshipd.8",
+                           "/share/doc/pgwalship/LICENSE",
+                           "/share/doc/pgwalship/examples/pgwalship.conf",
+                           "/share/doc/pgwalship/json.md",
+                           "/share/bash-completion/completions/pgwalship",
+                           "/share/bash-completion/completions/pgwalshipd",
+                           "/lib/tmpfiles.d/pgwalship.conf",
+                           "/lib/systemd/system/postgresql@.service.d/pgwalship.conf",
+                           "/lib/systemd/system/pgwalshipd.service",
+                           "/bin/pgwalship-cluster",
+                           "/share/man/man8/pgwalship-cluster.8",
+                           "/share/pgwalship/cluster/pgwalship_cluster/main.py",
+                           "/share/pgwalship/ocf/ocf-shellfuncs",
+                           "/share/pgwalship/ocf/node-attributes",
+                           "/share/pgwalship/alerts/pgwalship-alert",
+                           "/lib/ocf/resource.d/pgwalship/pgwalshipd",
+                           "/lib/ocf/resource.d/pgwalship/pgsql"}) {
     EXPECT_TRUE(std::filesystem::is_regular_file(installed(path))) << path;
   }
 }
