@@ -184,7 +184,9 @@ TEST_F(PushProcess, H11RefusesAFileThatIsNotWhatItsNameSays) {
 
 // PostgreSQL asks for it again and again, and for nothing else.
 TEST_F(PushProcess, H11ARecycledFileBehindAForkIsNothingToArchive) {
-  ScriptedDaemon daemon(node_.socket(), daemon_hello(), [](const Message&) { return Answer{}; });
+  Hello hello = daemon_hello();
+  hello.system_id = kTestSystemId;
+  const ScriptedDaemon daemon(node_.socket(), hello, [](const Message&) { return Answer{}; });
   const SegmentSpec name{.timeline = 1, .lsn = std::uint64_t{5} << 24};
   write_file(node_.in_data(path_), build_segment(at_lsn(std::uint64_t{2} << 24)));
   const std::vector<std::string> words{"push", path_, name_of(name).text()};
