@@ -192,9 +192,11 @@ class Absence(Case):
         def damage():
             for node in cluster.names:
                 path = cluster.archive_dir(node) / f"{name}.gz"
-                path.write_bytes(b"damaged")
+                bad = path.with_name("bad")  # the daemon may take the last one away meanwhile
+                bad.write_bytes(b"damaged")
                 if os.getuid() == 0:
-                    shutil.chown(path, cluster.user)
+                    shutil.chown(bad, cluster.user)
+                bad.rename(path)
 
         for mode, code in (((STANDBY,), 1), ((RECOVERY,), 255), ((), 1)):
             damage()
