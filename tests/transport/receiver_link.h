@@ -147,7 +147,7 @@ class ReceiverLink final : public PeerLink {
   }
   void hush() const {
     std::uint64_t count = 0;
-    static_cast<void>(::read(event_fd_, &count, sizeof count));
+    [[maybe_unused]] const ssize_t bytes = ::read(event_fd_, &count, sizeof count);
   }
 
   const Options options_;
