@@ -68,6 +68,8 @@ void PgWal::recycle(const ContentRef& content, TimePoint marked_at) {
   }
   const std::string recycled = path_of(content->name) + "." + std::to_string(memory.mutations());
   std::ignore = memory.rename(path_of(content->name), recycled);
+  // As durable_rename() does: else the old name may come back with the new bytes (seed 3507).
+  std::ignore = memory.sync_directory(std::string(kDataDirectory) + "/pg_wal");
   std::ignore = memory.remove(mark_of(content->name));
   schedule_.after(schedule_.between({}, kOverwrittenWithin), [this, recycled] {
     if (const auto stat = disk_.memory->stat(recycled); stat.ok()) {
