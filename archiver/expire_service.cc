@@ -7,10 +7,10 @@
 namespace pgwalship {
 namespace {
 
-// Each costs a request to every peer, a look at a header there and one here. The floor rises, and
-// the directory is synced, once for so many.
-constexpr std::size_t kBatchFiles = 256;
-// A peer that has not answered by then is silent.
+// Each costs a request to every peer, which reads the file (not in a dry run), and a look at a
+// header here. The floor rises, and the directory is synced, once for so many.
+constexpr std::size_t kBatchFiles = 64;
+// Peers that have all said nothing for so long are silent. The largest segment is read in less.
 constexpr std::chrono::seconds kAnswerLimit{30};
 // How often the two clocks are compared.
 constexpr std::chrono::seconds kClockInterval{60};
@@ -112,10 +112,12 @@ void ExpireService::ask(const RunRef& run, NodeId peer, const WalName& name, std
   }
   run->open.insert({peer, index});
   const bool is_probe = run->batch == nullptr;
+  // A header is worth nothing when the content behind it has rotted, and the last other copy goes.
+  const Look look = is_probe || run->mode == ExpireMode::kDryRun ? Look::kHeader : Look::kContent;
   machine_.links.request(
       peer,
       [&](std::uint64_t id) -> Message {
-        return Stat{id, name};
+        return Stat{id, name, look};
       },
       [this, run, peer, index, is_probe, begin = run->begin](const Message& answer) {
         const bool is_late =
@@ -131,6 +133,7 @@ void ExpireService::on_answer(const RunRef& run, NodeId peer, std::size_t index,
   if (run->open.erase({peer, index}) == 0) {
     return;
   }
+  run->deadline = machine_.loop.now() + kAnswerLimit;
   if (const auto* stat = std::get_if<StatResult>(&answer)) {
     peers_.at(peer).heard = true;
     peers_.at(peer).needs = stat->needs;

@@ -88,6 +88,7 @@ void write(ByteWriter& out, const Done& message) {
 void write(ByteWriter& out, const Stat& message) {
   out.u64(message.id);
   out.text(message.name.text());
+  out.u8(number_of(message.look));
 }
 
 void write(ByteWriter& out, const StatResult& message) {
@@ -284,7 +285,8 @@ template <>
 Decoded read<Stat>(Fields& in) {
   const std::uint64_t id = in.u64();
   std::optional<WalName> name = in.name();
-  return name ? Decoded(Stat{id, std::move(*name)}) : std::nullopt;
+  const Look look = in.one_of(Look::kHeader, Look::kContent);
+  return name ? Decoded(Stat{id, std::move(*name), look}) : std::nullopt;
 }
 
 template <>

@@ -26,6 +26,7 @@ inline constexpr std::uint64_t kTakesOffers = 1;
 inline constexpr std::size_t kOpenPutsMax = 64;
 inline constexpr std::size_t kOpenGetsMax = 64;
 inline constexpr std::size_t kOpenComparesMax = 4;
+inline constexpr std::size_t kOpenReadsMax = 512;  // Stats with Look::kContent
 // 1 GiB of raw content, and room for what gzip adds to content that does not shrink.
 inline constexpr std::uint64_t kFileBytesMax = kSegmentBytesMax + kSegmentBytesMax / 64;
 
@@ -68,9 +69,13 @@ struct Done {
   std::optional<Error> error;
   std::string warning;  // of a success, for the operator; usually empty
 };
+// kContent: all of it is read, in the answerer's own time. What is worth knowing before the last
+// other copy goes.
+enum class Look : std::uint8_t { kHeader = 0, kContent = 1 };
 struct Stat {
   std::uint64_t id = 0;
   WalName name;
+  Look look = Look::kHeader;
 };
 enum class Presence : std::uint8_t { kAbsent = 0, kPresent = 1, kCorrupt = 2, kExpired = 3 };
 struct StatResult {

@@ -71,7 +71,7 @@ void Receiver::on_message(Message message) {
                  [this](const Data& m) { on_data(m); },
                  [this](const PutEnd& m) { on_put_end(m); },
                  [this](const Offer& m) { on_offer(m); },
-                 [this](const Stat& m) { on_stat(m); },
+                 [this](Stat& m) { on_stat(std::move(m)); },
                  [this](Get& m) { on_get(std::move(m)); },
                  [this](CompareRanges& m) { on_compare(std::move(m)); },
                  [this](const Reconciled& m) { on_reconciled(m); },
@@ -167,12 +167,25 @@ void Receiver::on_offer(const Offer& offer) {
 }
 
 void Receiver::look(TimePoint now) {
-  if (!offered_ || ended_) {
+  if (ended_) {
     return;
   }
-  for (Message& answer : offered_->look(now)) {
-    outbox_.push_back(std::move(answer));
+  if (offered_) {
+    for (Message& answer : offered_->look(now)) {
+      outbox_.push_back(std::move(answer));
+    }
   }
+  if (!to_read_.empty()) {
+    answer(to_read_.front());
+    to_read_.pop_front();
+  }
+}
+
+TimePoint Receiver::next_look() const {
+  if (!to_read_.empty()) {
+    return TimePoint{};
+  }
+  return offered_ ? offered_->next_look() : kNever;
 }
 
 void Receiver::on_data(const Data& data) {
@@ -237,14 +250,31 @@ Error Receiver::too_large(const Put& put) {
                {}};
 }
 
-void Receiver::on_stat(const Stat& stat) {
+void Receiver::on_stat(Stat stat) {
   if (!take_new_id(stat.id)) {
     return;
   }
+  if (stat.look == Look::kHeader) {
+    answer(stat);
+  } else if (to_read_.size() < kOpenReadsMax) {
+    to_read_.push_back(std::move(stat));
+  } else {
+    refuse(stat.id, Error{Errc::kRetry,
+                          "more than " + std::to_string(kOpenReadsMax) + " files to be read",
+                          {}});
+  }
+}
+
+void Receiver::answer(const Stat& stat) {
   StatResult result;
   result.id = stat.id;
   result.reconciled = store_.reconciled();
-  const Result<ArchiveFile> present = open(stat.name);
+  Result<ArchiveFile> present = open(stat.name);
+  if (present.ok() && stat.look == Look::kContent) {
+    if (const auto content = store_.verify(stat.name); !content.ok()) {
+      present = content.error();
+    }
+  }
   if (present.ok()) {
     result.presence = Presence::kPresent;
     result.file_bytes = present.value().file_bytes;
@@ -366,6 +396,7 @@ void Receiver::on_machine_query(const MachineQuery& query) {
 bool Receiver::take_new_id(std::uint64_t id) {
   const bool open = incoming_.contains(id) || comparing_.contains(id) ||
                     (offered_ && offered_->contains(id)) ||
+                    std::ranges::any_of(to_read_, [id](const Stat& s) { return s.id == id; }) ||
                     std::ranges::any_of(outgoing_, [id](const auto& out) { return out->id == id; });
   if (open) {
     fail(protocol_error("id " + std::to_string(id) + " is already open"));

@@ -46,7 +46,7 @@ class Receiver {
 
   // To be called when the clock reaches next_look(): answers what could not be answered at once.
   void look(TimePoint now);
-  TimePoint next_look() const { return offered_ ? offered_->next_look() : kNever; }
+  TimePoint next_look() const;
 
   // Pulled by the pump, so that a slow reader costs no memory: a Get gives one Data at a time,
   // after everything else that waits.
@@ -64,7 +64,8 @@ class Receiver {
   void on_data(const Data& data);
   void on_put_end(const PutEnd& end);
   void on_offer(const Offer& offer);
-  void on_stat(const Stat& stat);
+  void on_stat(Stat stat);
+  void answer(const Stat& stat);
   void on_get(Get get);
   void on_compare(CompareRanges asked);
   void on_reconciled(const Reconciled& reconciled);
@@ -91,6 +92,7 @@ class Receiver {
   std::deque<Message> outbox_;
   std::map<std::uint64_t, std::unique_ptr<Incoming>> incoming_;
   std::deque<std::unique_ptr<Outgoing>> outgoing_;
+  std::deque<Stat> to_read_;           // one at each look()
   std::set<std::uint64_t> comparing_;  // CompareRanges that wait for the index
 };
 

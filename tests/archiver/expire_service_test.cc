@@ -102,6 +102,18 @@ TEST_F(ExpireServiceTest, H28ACopyThatIsKnownToBeBadDoesNotCount) {
   EXPECT_EQ(files_here(), 6U);
 }
 
+TEST_F(ExpireServiceTest, H28ACopyThatHasRottenUnseenDoesNotCount) {
+  for (const NodeId peer : {1, 2}) {
+    rot(at(peer, 6));
+  }
+  EXPECT_EQ(expire(ExpireMode::kDryRun).outcome, ExpireOutcome::kDone) << "it asks for headers";
+  const ExpireReport report = expire();
+  EXPECT_EQ(report.outcome, ExpireOutcome::kHeld);
+  EXPECT_THAT(report.line, HasSubstr("has a corrupt copy"));
+  EXPECT_EQ(expiry_.view().removed, 1U);
+  EXPECT_TRUE(node_.store().verify(wal_file(6).name).ok());
+}
+
 TEST_F(ExpireServiceTest, APeerThatWasNeverHeardHoldsEverything) {
   node_.peer(2).cut();
   node_.run_until([this] { return !node_.links().is_up(2); });

@@ -44,6 +44,7 @@ void World::begin_troubles() {
   repeat(troubles.disk_replaced, [this] { replace_disk(any_node()); });
   repeat(troubles.bit_rot, [this] { rot_something(any_node()); });
   repeat(troubles.retention, [this] { raise_floor(any_node()); });
+  repeat(troubles.expiry, [this] { expire(any_node()); });
   repeat(scenario_.between_fetches, [this] { fetch_something(); });
   repeat(scenario_.between_restores, [this] { restore_next(); });
 }
@@ -143,7 +144,7 @@ void World::slow_disk(NodeId node) {
 void World::replace_disk(NodeId node) {
   const std::size_t needed =
       scenario_.replace == Scenario::Replace::kWhenACopyIsLeft ? 1 : machines_.size() - 1;
-  if (!machines_[node]->up || checker_->copies_besides(node) < needed) {
+  if (!machines_[node]->up || expiring_ || checker_->copies_besides(node) < needed) {
     return;
   }
   crash(node);
@@ -157,9 +158,7 @@ void World::replace_disk(NodeId node) {
   });
 }
 
-// Up to a file that was acknowledged; of what is below, what was not acknowledged stays.
-void World::raise_floor(NodeId node) {
-  Machine& machine = *machines_[node];
+std::vector<WalName> World::names_that_may_go() const {
   std::vector<WalName> names;
   for (const std::string& text : checker_->acknowledged_names()) {
     WalName name = WalName::parse(text).value();
@@ -167,8 +166,15 @@ void World::raise_floor(NodeId node) {
       names.push_back(std::move(name));
     }
   }
+  return names;
+}
+
+// Up to a file that was acknowledged; of what is below, what was not acknowledged stays.
+void World::raise_floor(NodeId node) {
+  Machine& machine = *machines_[node];
+  std::vector<WalName> names = names_that_may_go();
   // The last good copy of what has rotted elsewhere must not expire.
-  if (!machine.up || names.empty() || checker_->anything_rotten()) {
+  if (!machine.up || names.empty() || expiring_ || checker_->anything_rotten()) {
     return;
   }
   const SegmentPosition floor = names[schedule_.random().below(names.size())].position();
@@ -184,6 +190,26 @@ void World::raise_floor(NodeId node) {
       std::ignore = store.remove_expired(names);
     }
   });
+}
+
+// As the daemon does it: whatever has rotted where, only what is on the quorum goes.
+void World::expire(NodeId node) {
+  const std::vector<WalName> names = names_that_may_go();
+  Machine& machine = *machines_[node];
+  if (expiring_ || names.empty() || !machine.daemon || !machine.daemon->ready()) {
+    return;
+  }
+  const SegmentPosition floor = names[schedule_.random().below(names.size())].position();
+  say(node_name(node) + ": what is below " + position_text(floor) + " may expire");
+  expiring_ = node;
+  machine.daemon->expire(
+      floor,
+      [this, node](SegmentPosition decided, const std::vector<WalName>& going) {
+        say(node_name(node) + ": the floor rises to " + position_text(decided));
+        checker_->expires(node, going);
+        checker_->floor_raised(node, decided);
+      },
+      [this] { expiring_.reset(); });
 }
 
 void World::fetch_something() {

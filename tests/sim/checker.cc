@@ -87,6 +87,11 @@ bool Checker::is_contested(const WalName& name) const {
   return found != offered_.end() && found->second.size() > 1;
 }
 
+bool Checker::other_was_acknowledged(const Content& content) const {
+  const auto found = acknowledged_.find(content.name.text());
+  return found != acknowledged_.end() && found->second.hash != content.facts.sha256;
+}
+
 void Checker::fetched(NodeId node, const WalName& name, ByteView raw) {
   const Sha256 hash = sha256(raw);
   const auto found = offered_.find(name.text());
@@ -136,6 +141,25 @@ void Checker::floor_raised(NodeId node, SegmentPosition floor) {
   for (auto& [name, acknowledgement] : acknowledged_) {
     if (WalName::parse(name).value().is_below(floor)) {
       acknowledgement.holders.erase(node);
+    }
+  }
+}
+
+// Who follows another's floor may count it as a holder: there the rule was kept.
+void Checker::expires(NodeId node, const std::vector<WalName>& names) {
+  for (const WalName& name : names) {
+    const auto known = acknowledged_.find(name.text());
+    if (known == acknowledged_.end() || is_contested(name) || expired_somewhere(name)) {
+      continue;
+    }
+    std::set<NodeId> holders{node};
+    for (NodeId other = 0; other < disks_.size(); ++other) {
+      if (durable(other, name.text(), known->second.hash)) {
+        holders.insert(other);
+      }
+    }
+    if (!quorum_holds(node, holders)) {
+      fail("H38: " + node_name(node) + " lets " + name.text() + " go, which is not on the quorum");
     }
   }
 }

@@ -35,6 +35,8 @@ class Checker {
   void refused_as_conflict(NodeId pusher, const Content& content);
   bool is_acknowledged(const WalName& name) const { return acknowledged_.contains(name.text()); }
   bool is_contested(const WalName& name) const;
+  // The name went to another content: a push of this one need not end.
+  bool other_was_acknowledged(const Content& content) const;
   void fetched(NodeId node, const WalName& name, ByteView raw);  // G4
   // What was known when a fetch began.
   struct Known {
@@ -47,6 +49,8 @@ class Checker {
   // What may go --------------------------------------------------------------------------------
   // Before the first file goes.
   void floor_raised(NodeId node, SegmentPosition floor);
+  // A daemon has decided to let these go, and nothing has rotted or was lost since it asked: H38.
+  void expires(NodeId node, const std::vector<WalName>& names);
   bool expired_somewhere(const WalName& name) const;
 
   // A server has overwritten what was streamed to it; the daemon there had the time to archive it.

@@ -3,6 +3,7 @@
 // stores, one that reads, both in the middle of something whenever the process is killed.
 #pragma once
 
+#include "archiver/expire_batch.h"
 #include "archiver/shipper.h"
 #include "restorer/fetch_plan.h"
 #include "restorer/prefetch.h"
@@ -53,6 +54,8 @@ class Daemon {
     std::function<EndpointRef(NodeId peer)> connect;
     std::function<void(const std::string& line)> say;
   };
+  // The floor, and what goes; all of it is decided, nothing done.
+  using ExpiryHandler = std::function<void(SegmentPosition floor, std::vector<WalName> names)>;
   using ReplyHandler = std::function<void(Result<std::string>)>;
   using FetchHandler = std::function<void(FetchEnded)>;
 
@@ -67,6 +70,9 @@ class Daemon {
   void fetch(const WalName& name, Duration wait, FetchHandler on_ended);
   // A client has placed this segment for a recovery.
   void restored(const WalName& name, std::uint32_t segment_bytes);
+  // Lets go what is below `floor`, as far as it is on the quorum. `on_over` is called unless the
+  // daemon dies.
+  void expire(SegmentPosition floor, ExpiryHandler on_decided, std::function<void()> on_over);
   const Shipper& shipper() const { return *shipper_; }
 
  private:
@@ -154,6 +160,12 @@ class Daemon {
   static void end_pull(const PullRef& pull, const Result<PutOutcome>& result, PullFault fault);
   void pull(const PullFile& action);
   void spread_conflict(const Differences::Conflict& conflict);
+
+  // daemon_expire.cc
+  struct Expiry;
+  using ExpiryRef = std::shared_ptr<Expiry>;
+  void ask_about(const ExpiryRef& expiry);
+  void let_go(const ExpiryRef& expiry);
 
   // daemon_care.cc
   void fetch_ahead(const std::vector<WalName>& names);

@@ -25,6 +25,7 @@ enum class Mutation {
   kConflictsSpread,           // the daemon: takes the other content of a conflict over
   kBadCopiesStay,             // the daemon: a bad copy that it cannot replace stays where it is
   kExpiredIsEvidence,         // the fetch: who has let it expire never had it
+  kHeadersAreCopies,          // retention: a peer's copy counts by its header
 };
 
 std::string_view to_word(Mutation mutation);

@@ -71,6 +71,12 @@ Scenario scenario_for(Mutation mutation, std::uint64_t seed) {
       scenario.troubles = {.machine_crash = seconds(4), .retention = seconds(3)};
       scenario.between_fetches = milliseconds(200);
       break;
+    case Mutation::kHeadersAreCopies:
+      scenario.quorum = "ALL (*)";
+      scenario.files_per_pusher = 30;
+      scenario.scrub_pass = seconds(200);
+      scenario.troubles = {.bit_rot = seconds(2), .expiry = seconds(3)};
+      break;
     case Mutation::kConflictsSpread:
       scenario.pushers = 2;
       scenario.quorum = "NONE";
@@ -132,7 +138,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{Mutation::kLocalOnlyFetch, {"G5"}}, Case{Mutation::kNoCatchUp, {"L1"}},
         Case{Mutation::kNoBackFill, {"H41"}}, Case{Mutation::kRepliesGetLost, {"G8"}},
         Case{Mutation::kPullsUnverified, {"G3"}}, Case{Mutation::kConflictsSpread, {"G2", "G1"}},
-        Case{Mutation::kBadCopiesStay, {"L1"}}, Case{Mutation::kExpiredIsEvidence, {"G5"}}),
+        Case{Mutation::kBadCopiesStay, {"L1"}}, Case{Mutation::kExpiredIsEvidence, {"G5"}},
+        Case{Mutation::kHeadersAreCopies, {"H38"}}),
     [](const auto& test_case) {
       std::string word(to_word(test_case.param.mutation));
       std::erase(word, '-');

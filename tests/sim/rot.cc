@@ -8,6 +8,9 @@ namespace pgwalship::sim {
 // One byte of what is compressed, or of the trailer: what a header's byte means is judged by unit
 // tests.
 void World::rot_something(NodeId node) {
+  if (expiring_) {
+    return;
+  }
   MemoryFileSystem& memory = *machines_[node]->disk.memory;
   const auto files = memory.list(kArchiveDirectory);
   if (!files.ok() || files.value().empty()) {

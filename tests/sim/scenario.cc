@@ -37,7 +37,7 @@ const std::vector<Cluster>& clusters() {
 }  // namespace
 
 std::string_view to_word(Mutation mutation) {
-  static constexpr std::array<std::string_view, 18> kWords = {
+  static constexpr std::array<std::string_view, 19> kWords = {
       "none",
       "sync-does-nothing",
       "directory-sync-does-nothing",
@@ -56,6 +56,7 @@ std::string_view to_word(Mutation mutation) {
       "conflicts-spread",
       "bad-copies-stay",
       "expired-is-evidence",
+      "headers-are-copies",
   };
   return kWords.at(static_cast<std::size_t>(mutation));
 }
@@ -111,6 +112,7 @@ Scenario random_scenario(std::uint64_t seed) {
     scenario.streams = Scenario::Streams::kToOthers;
   }
   sometimes(troubles.retention, 3, 5, 30);
+  sometimes(troubles.expiry, 3, 3, 20);
   if (scenario.nodes >= 3 && scenario.quorum == "ANY 1 (*)" && random.one_in(3)) {
     const std::size_t from = random.below(scenario.nodes);
     scenario.unreachable.emplace(from,

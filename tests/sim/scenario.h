@@ -29,6 +29,7 @@ struct Troubles {
   Duration disk_replaced{};
   Duration bit_rot{};    // a stored file changes
   Duration retention{};  // a node's floor rises, and what it holds below goes
+  Duration expiry{};     // a daemon lets go what it finds on the quorum
 };
 
 struct Scenario {

@@ -152,6 +152,18 @@ TEST(Scenarios, FloorsRiseOnEachNodeByItself) {
   EXPECT_GT(run_seeds(scenario, 10).acknowledged, 200U);
 }
 
+TEST(Scenarios, H38DaemonsLetGoWhatIsOnTheQuorumWhileBytesRot) {
+  Scenario scenario = three_nodes();
+  scenario.files_per_pusher = 24;
+  scenario.troubles.expiry = seconds(3);
+  scenario.troubles.bit_rot = seconds(4);
+  scenario.troubles.machine_crash = seconds(15);
+  scenario.troubles.partition = seconds(15);
+  scenario.troubles.disk_replaced = seconds(25);
+  scenario.between_fetches = milliseconds(500);
+  EXPECT_GT(run_seeds(scenario, 10).acknowledged, 200U);
+}
+
 TEST(Scenarios, H16DisksThatFillAndFail) {
   Scenario scenario = three_nodes();
   scenario.troubles.disk_full = seconds(8);

@@ -247,6 +247,9 @@ void World::drop_daemon(NodeId node) {
   Machine& machine = *machines_[node];
   machine.daemon.reset();
   machine.steady_since = kNever;
+  if (expiring_ == node) {
+    expiring_.reset();
+  }
   if (machine.pusher) {
     machine.pusher->on_daemon_gone();
   }

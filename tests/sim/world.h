@@ -80,7 +80,9 @@ class World {
   void fill_disk(NodeId node);
   void slow_disk(NodeId node);
   void replace_disk(NodeId node);
+  std::vector<WalName> names_that_may_go() const;
   void raise_floor(NodeId node);
+  void expire(NodeId node);
   void fetch_something();
   // rot.cc
   void rot_something(NodeId node);
@@ -109,6 +111,8 @@ class World {
   std::vector<std::unique_ptr<Fetcher>> fetchers_;
   TimePoint trouble_ends_{};
   std::uint64_t next_seed_ = 1;
+  // Until it has decided nothing rots, and no disk is lost: the peers' answers stay true.
+  std::optional<NodeId> expiring_;
   std::uint32_t restored_ = 0;  // segments that the recovery of the last node was given
   Numbers numbers_;
 };

@@ -56,7 +56,7 @@ inline std::vector<Message> sample_messages() {
       Done{2, PutOutcome::kSameRecords, {}, {}},
       Done{3, PutOutcome::kStored, Error{Errc::kNotFound, "first of the codes", ""}, {}},
       Done{4, PutOutcome::kStored, error, {}},
-      Stat{5, segment},
+      Stat{5, segment, Look::kContent},
       StatResult{5, Presence::kPresent, true, 5'000'000, sample_facts(), 0xA'00000001},
       StatResult{6, Presence::kCorrupt, false, 0, {}},
       StatResult{6, Presence::kExpired, true, 0, {}},

@@ -129,6 +129,9 @@ class ReceiverLink final : public PeerLink {
     if (pieces_left_ == std::size_t{0}) {
       return;
     }
+    if (receiver_->next_look() <= clock_.now()) {
+      receiver_->look(clock_.now());
+    }
     const std::optional<Message> answer = receiver_->next_output();
     if (!answer) {
       return;
