@@ -308,12 +308,6 @@ Result<std::vector<WalName>> ArchiveStore::list() const {
   return names;
 }
 
-Result<std::vector<WalName>> ArchiveStore::list_durable() const {
-  TRY_ASSIGN(std::vector<WalName> names, list());
-  TRY(file_system_.sync_directory(layout_.directory()));
-  return names;
-}
-
 Result<std::uint64_t> ArchiveStore::system_id() const {
   const Result<std::unique_ptr<File>> file = file_system_.open(layout_.system_identifier_file());
   if (!file.ok()) {

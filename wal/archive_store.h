@@ -134,9 +134,6 @@ class ArchiveStore {
 
   // Everything under a valid name, in archiving order. Other files in the directory are ignored.
   Result<std::vector<WalName>> list() const;
-  // The same, and every one of these names is durable on return: for whoever relies on it and sends
-  // nothing for a name that is listed. A put that failed at (6), or died there, left its name.
-  Result<std::vector<WalName>> list_durable() const;
   // Files in quarantine, by their names there (docs/durability.md).
   Result<std::vector<std::string>> quarantined() const;
 

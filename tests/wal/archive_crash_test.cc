@@ -340,17 +340,6 @@ TEST_F(DurableOrder, AFailedSyncIsNeverRepeatedOnTheSameFile) {
   EXPECT_EQ(result_.error().code, Errc::kIo);
 }
 
-TEST_F(DurableOrder, ANameThatASenderIsToldOfIsDurable) {
-  disk_.fail({.operation = Operation::kSyncDirectory});
-  EXPECT_EQ(put(store_, history(), history_file(1)).error().code, Errc::kIo);
-  ASSERT_EQ(store_.list().value().size(), 1U);  // the name stays, and may go with a power cut
-  EXPECT_FALSE(disk_.is_durable(path_));
-  disk_.fail({.operation = Operation::kSyncDirectory});
-  EXPECT_EQ(store_.list_durable().error().code, Errc::kIo);
-  EXPECT_EQ(store_.list_durable().value().size(), 1U);
-  EXPECT_TRUE(disk_.is_durable(path_));
-}
-
 TEST_F(DurableOrder, H42AnArchiveThatIsCalledCompleteKeepsTheNamesByWhichItIs) {
   disk_.fail({.operation = Operation::kSyncDirectory});
   EXPECT_EQ(put(store_, history(), history_file(1)).error().code, Errc::kIo);
