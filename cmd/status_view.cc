@@ -185,6 +185,22 @@ std::string scrub(const Json& report) {
   return text + "\n";
 }
 
+// A bad disk fills a screen with them.
+constexpr std::size_t kQuarantinedMax = 5;
+
+std::string quarantined(const Json& files) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(files.size(), kQuarantinedMax); ++i) {
+    const Json& file = files[i];
+    text += "  in quarantine: " + (file.is_string() ? file.get<std::string>() : file.dump()) + "\n";
+  }
+  if (files.size() > kQuarantinedMax) {
+    text += "  in quarantine: " + std::to_string(files.size() - kQuarantinedMax) +
+            " more, in .pgwalship/quarantine\n";
+  }
+  return text;
+}
+
 std::string archive(const Json& report, Colours colours) {
   const Json& archive = report_field(report, "archive");
   if (!archive.is_object()) {
@@ -214,10 +230,7 @@ std::string archive(const Json& report, Colours colours) {
     text += table.text(colours);
   }
   text += scrub(report);
-  for (const Json& file : report_list(archive, "quarantined")) {
-    text += "  in quarantine: " + (file.is_string() ? file.get<std::string>() : file.dump()) + "\n";
-  }
-  return text;
+  return text + quarantined(report_list(archive, "quarantined"));
 }
 
 std::string timelines(const Json& report, Colours colours) {

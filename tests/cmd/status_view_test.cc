@@ -113,6 +113,15 @@ TEST(StatusView, RefusesWhatIsNoReport) {
   }
 }
 
+TEST(StatusView, H28ABadDiskDoesNotFillTheScreenWithItsFiles) {
+  const std::string text = render(R"json({"archive": {"quarantined":
+      ["1.gz", "2.gz", "3.gz", "4.gz", "5.gz", "6.gz", "7.gz"]}})json");
+  EXPECT_NE(text.find("  in quarantine: 5.gz\n"
+                      "  in quarantine: 2 more, in .pgwalship/quarantine\n"),
+            std::string::npos)
+      << text;
+}
+
 TEST(StatusView, H17SaysWhenPgWalFillsUp) {
   const std::string text = render(R"json({
     "quorum": {"expression": "NONE", "held": true, "why": ""},

@@ -66,7 +66,9 @@ void Checker::acknowledged(NodeId pusher, const Content& content) {
          where + "; quorum " + options_.quorum);
   }
   const auto [entry, is_first] = acknowledged_.try_emplace(name, Acknowledgement{hash, {}});
-  if (!is_first && entry->second.hash != hash && quorums_intersect()) {
+  // What has expired is forgotten, and its name may be used again (seed 2883).
+  if (!is_first && entry->second.hash != hash && quorums_intersect() &&
+      !expired_somewhere(content.name)) {
     fail("G2: " + name + " was acknowledged with two contents, " + short_hex(hash) + " and " +
          short_hex(entry->second.hash));
   }
