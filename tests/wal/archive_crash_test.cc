@@ -340,6 +340,12 @@ TEST_F(DurableOrder, AFailedSyncIsNeverRepeatedOnTheSameFile) {
   EXPECT_EQ(result_.error().code, Errc::kIo);
 }
 
+TEST_F(DurableOrder, H28WhatMayBeInAQuarantineThatCannotBeReadIsNotAbsent) {
+  EXPECT_EQ(store_.open(history()).error().code, Errc::kNotFound);
+  disk_.fail({.operation = Operation::kList});
+  EXPECT_EQ(store_.open(history()).error().code, Errc::kIo) << "simulator seed 6404";
+}
+
 TEST_F(DurableOrder, H42AnArchiveThatIsCalledCompleteKeepsTheNamesByWhichItIs) {
   disk_.fail({.operation = Operation::kSyncDirectory});
   EXPECT_EQ(put(store_, history(), history_file(1)).error().code, Errc::kIo);
