@@ -24,6 +24,9 @@ struct FileStat {
   std::uint64_t inode = 0;
   std::uint64_t device = 0;
   WallTime modified{};
+  WallTime changed{};  // content, names or mode: nobody can set it back, unlike `modified`
+
+  friend bool operator==(const FileStat&, const FileStat&) = default;
 };
 
 class File {

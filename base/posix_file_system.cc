@@ -30,14 +30,18 @@ std::string doing(std::string_view verb, const std::string& from, const std::str
   return doing(verb, from) + " to '" + to + "'";
 }
 
-FileStat file_stat_of(const struct stat& from) {
+WallTime wall_time_of(const timespec& from) {
   const auto since_epoch =
-      std::chrono::seconds(from.st_mtim.tv_sec) + std::chrono::nanoseconds(from.st_mtim.tv_nsec);
-  return FileStat{
-      .size = static_cast<std::uint64_t>(from.st_size),
-      .inode = from.st_ino,
-      .device = from.st_dev,
-      .modified = WallTime(std::chrono::duration_cast<WallTime::duration>(since_epoch))};
+      std::chrono::seconds(from.tv_sec) + std::chrono::nanoseconds(from.tv_nsec);
+  return WallTime(std::chrono::duration_cast<WallTime::duration>(since_epoch));
+}
+
+FileStat file_stat_of(const struct stat& from) {
+  return FileStat{.size = static_cast<std::uint64_t>(from.st_size),
+                  .inode = from.st_ino,
+                  .device = from.st_dev,
+                  .modified = wall_time_of(from.st_mtim),
+                  .changed = wall_time_of(from.st_ctim)};
 }
 
 class PosixFile final : public File {

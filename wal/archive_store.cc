@@ -45,6 +45,15 @@ Result<void> StagedFile::append(ByteView data) {
   return {};
 }
 
+Result<void> StagedFile::replace_start(ByteView before, ByteView after) {
+  CHECK(before.size() == after.size() && after.size() <= size_);
+  if (const auto written = file_->write_at(0, after); !written.ok()) {
+    return with_hint(written.error());
+  }
+  crc32_ = crc32_with_start(crc32_, before, after, size_ - after.size());
+  return {};
+}
+
 ArchiveStore::ArchiveStore(FileSystem& file_system, Options options)
     : file_system_(file_system), layout_(options.directory), options_(std::move(options)) {}
 

@@ -59,7 +59,10 @@ class StagedFile {
 
   const WalName& name() const { return name_; }
   std::uint64_t size() const { return size_; }
+  std::uint32_t file_crc32() const { return crc32_; }
   Result<void> append(ByteView data);
+  // Writes `after` over the first bytes, which were `before` and as many.
+  Result<void> replace_start(ByteView before, ByteView after);
   // The bytes so far, for a thread that sends them on while the commit runs.
   Result<std::unique_ptr<File>> reader() const { return file_->duplicate(); }
 

@@ -35,6 +35,19 @@ void leave_isal() {
 void leave_isal() {}
 #endif
 
+constexpr std::uint32_t kPolynomial = 0xEDB88320;
+constexpr std::uint32_t kX8 = std::uint32_t{1} << (31 - 8);
+
+// Modulo the gzip polynomial.
+std::uint32_t multiply(std::uint32_t a, std::uint32_t b) {
+  std::uint32_t product = 0;
+  for (; a != 0; a <<= 1U) {
+    product ^= (a & 0x80000000U) != 0 ? b : 0;
+    b = (b >> 1U) ^ ((b & 1U) != 0 ? kPolynomial : 0);
+  }
+  return product;
+}
+
 }  // namespace
 
 std::string Sha256::hex() const {
@@ -79,6 +92,19 @@ std::uint32_t crc32(std::uint32_t crc, ByteView data) {
   crc = crc32_gzip_refl(crc, octets(data), data.size());
   leave_isal();
   return crc;
+}
+
+// A CRC is linear: bytes that are changed by XOR change it by the CRC of the change, and each zero
+// byte that follows multiplies that by x^8. Polynomials are 32 bits, x^0 in the highest.
+std::uint32_t crc32_with_start(std::uint32_t crc, ByteView before, ByteView after,
+                               std::uint64_t rest_bytes) {
+  std::uint32_t change = crc32(0, before) ^ crc32(0, after);
+  std::uint32_t power = kX8;  // x^(8 * 2^n)
+  for (; rest_bytes > 0; rest_bytes >>= 1U) {
+    change = (rest_bytes & 1U) != 0 ? multiply(change, power) : change;
+    power = multiply(power, power);
+  }
+  return crc ^ change;
 }
 
 // The library's function is the bare polynomial: the value is inverted before and after. It counts

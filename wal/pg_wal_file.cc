@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace pgwalship {
 namespace {
 
 constexpr std::size_t kReadBytes = 256 * 1024;
+constexpr std::size_t kWriteBytes = 256 * 1024;
 // What .history and .backup files may have; PostgreSQL's are a few hundred bytes.
 constexpr std::uint64_t kSmallFileBytesMax = 16U << 20;
 
@@ -91,28 +93,52 @@ Result<void> PgWalFile::read_header() {
   return {};
 }
 
+// What is followed through a segment to know whether it is finished.
+class PgWalFile::Survey {
+ public:
+  Survey(const FileFacts& facts, std::uint32_t block_bytes)
+      : facts_(facts), block_bytes_(block_bytes), pages_(header(facts, block_bytes)) {}
+
+  void write(ByteView raw) {
+    pages_.write(raw);
+    records_.write(raw);
+  }
+  bool is_finished() {
+    records_.finish();
+    return reaches_end(pages_, records_, facts_, block_bytes_);
+  }
+
+ private:
+  static SegmentHeader header(const FileFacts& facts, std::uint32_t block_bytes) {
+    SegmentHeader header;
+    header.page_lsn = facts.lsn;
+    header.block_bytes = block_bytes;
+    return header;
+  }
+
+  const FileFacts& facts_;
+  const std::uint32_t block_bytes_;
+  SegmentPages pages_;
+  RecordWalk records_;
+};
+
 Result<void> PgWalFile::measure() {
   Sha256Hasher hasher;
-  SegmentHeader header;
-  header.page_lsn = facts_.lsn;
-  header.block_bytes = std::max<std::uint32_t>(block_bytes_, 1);
-  SegmentPages pages(header);
-  RecordWalk records;
+  std::optional<Survey> survey;
+  if (options_.name.is_wal()) {
+    survey.emplace(facts_, block_bytes_);
+  }
   raw_crc32_ = 0;
   TRY(read_all([&](ByteView raw) -> Result<void> {
     hasher.update(raw);
     raw_crc32_ = crc32(raw_crc32_, raw);
-    if (options_.name.is_wal()) {
-      pages.write(raw);
-      records.write(raw);
+    if (survey) {
+      survey->write(raw);
     }
     return {};
   }));
   facts_.sha256 = hasher.finish();
-  if (options_.name.is_wal()) {
-    records.finish();
-    is_finished_ = reaches_end(pages, records, facts_, block_bytes_);
-  }
+  is_finished_ = !survey || survey->is_finished();
   return {};
 }
 
@@ -138,6 +164,40 @@ Result<std::uint32_t> PgWalFile::compress(int level, StagedFile& staged) const {
     return changed();
   }
   return file_crc32;
+}
+
+Result<std::uint32_t> PgWalFile::pack(Completeness completeness, int level, StagedFile& staged) {
+  Sha256Hasher hasher;
+  std::optional<Survey> survey;
+  if (completeness == Completeness::kAsked && options_.name.is_wal()) {
+    survey.emplace(facts_, block_bytes_);
+  }
+  const Bytes provisional = make_gzip_header(facts_, options_.name.text());
+  GzipWriter writer(level);
+  Bytes ready = provisional;
+  const auto hand_out = [&]() -> Result<void> {
+    TRY(staged.append(ready));
+    ready.clear();
+    return {};
+  };
+  TRY(read_all([&](ByteView raw) -> Result<void> {
+    hasher.update(raw);
+    if (survey) {
+      survey->write(raw);
+    }
+    writer.write(raw, ready);
+    return ready.size() >= kWriteBytes ? hand_out() : Result<void>();
+  }));
+  writer.finish(ready);
+  TRY(hand_out());
+  TRY_ASSIGN(const FileStat now, file_->stat());
+  if (now != stat_) {
+    return changed();
+  }
+  facts_.sha256 = hasher.finish();
+  is_finished_ = !survey || survey->is_finished();
+  TRY(staged.replace_start(provisional, make_gzip_header(facts_, options_.name.text())));
+  return staged.file_crc32();
 }
 
 Result<void> PgWalFile::read_all(const std::function<Result<void>(ByteView raw)>& sink) const {

@@ -18,6 +18,9 @@
 
 namespace pgwalship {
 
+// How it is known that a segment is finished: its server has said so, or its records are followed.
+enum class Completeness { kTold, kAsked };
+
 class PgWalFile {
  public:
   struct Options {
@@ -44,9 +47,15 @@ class PgWalFile {
   // file has changed since measure(). REQUIRES: measure() was ok.
   Result<std::uint32_t> compress(int level, StagedFile& staged) const;
 
+  // Both in one pass, for half the time, when it is the stamp of the file that tells whether it has
+  // changed meanwhile: kRetry then. The hash takes its place in the header last.
+  Result<std::uint32_t> pack(Completeness completeness, int level, StagedFile& staged);
+
  private:
   PgWalFile(Options options, std::unique_ptr<File> file, FileStat stat)
       : options_(std::move(options)), file_(std::move(file)), stat_(stat) {}
+
+  class Survey;
 
   Result<void> read_header();
   Result<void> read_all(const std::function<Result<void>(ByteView raw)>& sink) const;

@@ -492,7 +492,8 @@ FileStat MemoryFileSystem::stat_of(const MemoryInode& inode) {
   return FileStat{.size = inode.content().size(),
                   .inode = inode.number,
                   .device = kDevice,
-                  .modified = inode.modified};
+                  .modified = inode.modified,
+                  .changed = inode.modified};
 }
 
 }  // namespace pgwalship

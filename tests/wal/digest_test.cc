@@ -55,6 +55,18 @@ TEST(Digest, Crc32IsGzips) {
   EXPECT_EQ(crc32(0, {}), 0U);
 }
 
+TEST(Digest, Crc32FollowsANewStart) {
+  Bytes bytes(700, std::byte{0x37});
+  const Bytes before(bytes.begin(), bytes.begin() + 40);
+  for (const std::size_t size : {40U, 41U, 48U, 300U, 700U}) {
+    Bytes changed(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
+    const std::uint32_t crc = crc32(0, changed);
+    const Bytes after(40, std::byte{0xC5});
+    std::copy(after.begin(), after.end(), changed.begin());
+    EXPECT_EQ(crc32_with_start(crc, before, after, size - 40), crc32(0, changed)) << size;
+  }
+}
+
 TEST(Digest, Crc32ContinuesAtAnyCut) {
   Random random(11);
   Bytes bytes(1000);

@@ -78,6 +78,53 @@ TEST_F(PgWalFileTest, ArchivesHistoryFiles) {
   EXPECT_TRUE(store_.verify(name).ok());
 }
 
+TEST_F(PgWalFileTest, OnePassGivesWhatTwoGive) {
+  auto file = open(segment_, name_of(spec_));
+  ASSERT_TRUE(file.ok());
+  const auto staged = store_.stage(name_of(spec_));
+  ASSERT_TRUE(staged.ok());
+  const auto crc = file.value().pack(Completeness::kAsked, kGzipLevelDefault, *staged.value());
+  ASSERT_TRUE(crc.ok()) << crc.error().text();
+  EXPECT_TRUE(file.value().is_finished());
+  EXPECT_EQ(file.value().facts(), facts_of(name_of(spec_), segment_, "pgdb2"));
+  const auto outcome = store_.commit(*staged.value(), {staged.value()->size(), crc.value()});
+  ASSERT_TRUE(outcome.ok()) << outcome.error().text();
+  const auto facts = store_.verify(name_of(spec_));
+  ASSERT_TRUE(facts.ok()) << facts.error().text();
+  EXPECT_EQ(facts.value(), facts_of(name_of(spec_), segment_, "pgdb2"));
+}
+
+TEST_F(PgWalFileTest, OnePassAsksTheRecordsOnlyWhenItIsToldTo) {
+  RecordBuilder records({.segment = spec_});
+  records.add(900, 1);
+  const Bytes half = records.build();
+  for (const auto completeness : {Completeness::kTold, Completeness::kAsked}) {
+    auto file = open(half, name_of(spec_));
+    ASSERT_TRUE(file.ok());
+    const auto staged = store_.stage(name_of(spec_));
+    ASSERT_TRUE(staged.ok());
+    ASSERT_TRUE(file.value().pack(completeness, kGzipLevelDefault, *staged.value()).ok());
+    EXPECT_EQ(file.value().is_finished(), completeness == Completeness::kTold);
+  }
+}
+
+TEST_F(PgWalFileTest, H12OnePassNoticesAFileThatChangesMeanwhile) {
+  const std::string path = plant(segment_, name_of(spec_));
+  ASSERT_TRUE(files_.remove(path).ok());
+  const auto server = files_.create(path);
+  ASSERT_TRUE(server.value()->write_at(0, segment_).ok());
+  auto file = PgWalFile::open(
+      files_,
+      {.path = path, .name = name_of(spec_), .origin = "pgdb2", .system_id = kTestSystemId});
+  ASSERT_TRUE(file.ok());
+  ASSERT_TRUE(server.value()->write_at(segment_.size() / 2, Bytes(1)).ok());
+  const auto staged = store_.stage(name_of(spec_));
+  ASSERT_TRUE(staged.ok());
+  const auto crc = file.value().pack(Completeness::kTold, kGzipLevelDefault, *staged.value());
+  ASSERT_FALSE(crc.ok());
+  EXPECT_EQ(crc.error().code, Errc::kRetry);
+}
+
 TEST_F(PgWalFileTest, H12NoticesAFileThatIsOverwrittenBetweenTheTwoPasses) {
   auto file = open(segment_, name_of(spec_));
   ASSERT_TRUE(file.ok());
