@@ -302,7 +302,8 @@ void leave_hint(const std::string& socket_path, const Hello& mine, const Message
 
 Result<std::unique_ptr<DaemonClient>> DaemonClient::connect(const std::string& socket_path,
                                                             const Hello& mine, const Clock& clock,
-                                                            TimePoint deadline) {
+                                                            TimePoint deadline,
+                                                            const std::optional<Message>& first) {
   TRY_ASSIGN(const sockaddr_un address, address_of(socket_path));
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket.valid()) {
@@ -310,7 +311,7 @@ Result<std::unique_ptr<DaemonClient>> DaemonClient::connect(const std::string& s
   }
   TRY(connect_socket(socket.get(), address, clock, deadline));
   std::unique_ptr<DaemonClient> client(new DaemonClient(clock, std::move(socket)));
-  if (const auto greeted = client->greet(mine, deadline); !greeted.ok()) {
+  if (const auto greeted = client->greet(mine, first, deadline); !greeted.ok()) {
     if (greeted.error().code != Errc::kTimeout) {
       return greeted.error();
     }
@@ -319,9 +320,15 @@ Result<std::unique_ptr<DaemonClient>> DaemonClient::connect(const std::string& s
   return client;
 }
 
-Result<void> DaemonClient::greet(const Hello& mine, TimePoint deadline) {
+Result<void> DaemonClient::greet(const Hello& mine, const std::optional<Message>& first,
+                                 TimePoint deadline) {
+  Bytes bytes;
+  encode(mine, bytes);
+  if (first) {
+    encode(*first, bytes);
+  }
   // A daemon that closed before it read our greeting may still have said something first.
-  if (const auto sent = send(mine, deadline); !sent.ok() && ready_.empty()) {
+  if (const auto sent = send_all(bytes, deadline); !sent.ok() && ready_.empty()) {
     return sent.error();
   }
   TRY_ASSIGN(Message answer, receive(deadline));
@@ -339,6 +346,10 @@ Result<void> DaemonClient::greet(const Hello& mine, TimePoint deadline) {
 Result<void> DaemonClient::send(const Message& message, TimePoint deadline) {
   Bytes bytes;
   encode(message, bytes);
+  return send_all(bytes, deadline);
+}
+
+Result<void> DaemonClient::send_all(ByteView bytes, TimePoint deadline) {
   for (ByteView rest = bytes; !rest.empty();) {
     const Result<std::size_t> taken = write_from(rest, socket_.get());
     if (!taken.ok()) {

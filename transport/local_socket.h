@@ -73,9 +73,10 @@ void leave_hint(const std::string& socket_path, const Hello& mine, const Message
 class DaemonClient {
  public:
   // kRetry with a hint when the daemon does not run or does not answer; Hellos are exchanged.
-  static Result<std::unique_ptr<DaemonClient>> connect(const std::string& socket_path,
-                                                       const Hello& mine, const Clock& clock,
-                                                       TimePoint deadline);
+  // `first`, when there is one, goes out with the Hello: its answer costs no other round trip.
+  static Result<std::unique_ptr<DaemonClient>> connect(
+      const std::string& socket_path, const Hello& mine, const Clock& clock, TimePoint deadline,
+      const std::optional<Message>& first = std::nullopt);
 
   const Hello& theirs() const { return theirs_; }
   Result<void> send(const Message& message, TimePoint deadline);
@@ -87,7 +88,8 @@ class DaemonClient {
 
  private:
   DaemonClient(const Clock& clock, Fd socket) : clock_(clock), socket_(std::move(socket)) {}
-  Result<void> greet(const Hello& mine, TimePoint deadline);
+  Result<void> greet(const Hello& mine, const std::optional<Message>& first, TimePoint deadline);
+  Result<void> send_all(ByteView bytes, TimePoint deadline);
   Result<void> wait(short events, TimePoint deadline);
   Result<void> decode_what_came();
   Error reason_of_end();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "base/file_system.h"
 #include "wal/gzip.h"
 #include "wal/segment_name.h"
 
@@ -20,6 +21,16 @@ constexpr std::uint8_t number_of(Enum value) {
 }
 
 inline constexpr std::size_t kOriginBytesMax = 255;
+
+inline void write_stamp(ByteWriter& out, const FileStat& stamp) {
+  out.u64(stamp.device);
+  out.u64(stamp.inode);
+  out.u64(stamp.size);
+  for (const WallTime time : {stamp.modified, stamp.changed}) {
+    const std::chrono::nanoseconds since_1970 = time.time_since_epoch();
+    out.u64(static_cast<std::uint64_t>(since_1970.count()));
+  }
+}
 
 // Takes a payload apart. After the first field that is out of range ok() stays false; what comes
 // out then means nothing.
@@ -67,11 +78,26 @@ class Fields {
     return facts;
   }
 
+  FileStat stamp() {
+    FileStat stamp;
+    stamp.device = u64();
+    stamp.inode = u64();
+    stamp.size = u64();
+    stamp.modified = wall_time();
+    stamp.changed = wall_time();
+    return stamp;
+  }
+
   void require(bool condition) { ok_ = ok_ && condition; }
   bool ok() const { return ok_ && reader_.ok(); }
   std::size_t remaining() const { return reader_.remaining(); }
 
  private:
+  WallTime wall_time() {
+    const std::chrono::nanoseconds since_1970(static_cast<std::int64_t>(u64()));
+    return WallTime(std::chrono::duration_cast<WallTime::duration>(since_1970));
+  }
+
   std::uint8_t ranged(std::uint8_t last) {
     const std::uint8_t value = u8();
     require(value <= last);

@@ -18,9 +18,9 @@ constexpr auto kLastErrc = Errc::kInvalid;
 
 // The variant lists the messages in the order of docs/protocol.md; these are their numbers there.
 constexpr std::size_t kTypeCount = std::variant_size_v<Message>;
-constexpr std::array<std::uint8_t, kTypeCount> kTypes = {1,  2,  3,  4,  5,  6,  7,  8,  9,
-                                                         10, 11, 14, 15, 16, 17, 18, 19, 20,
-                                                         21, 22, 23, 24, 25, 26, 27, 30, 31};
+constexpr std::array<std::uint8_t, kTypeCount> kTypes = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
+                                                         11, 14, 15, 16, 17, 18, 19, 20, 21, 22,
+                                                         23, 24, 25, 26, 27, 28, 29, 30, 31};
 
 void write(ByteWriter& out, const FileFacts& facts) {
   out.raw(facts.sha256.bytes);
@@ -123,7 +123,8 @@ void write(ByteWriter& out, const Reconciled& message) {
 }
 
 template <typename T>
-concept IdAlone = std::is_same_v<T, OfferDeclined> || std::is_same_v<T, MachineQuery>;
+concept IdAlone = std::is_same_v<T, OfferDeclined> || std::is_same_v<T, ClaimDeclined> ||
+    std::is_same_v<T, MachineQuery>;
 
 void write(ByteWriter& out, const IdAlone auto& message) {
   out.u64(message.id);
@@ -195,6 +196,12 @@ void write(ByteWriter& out, const ExpireReport& message) {
   out.text(message.line);
 }
 
+void write(ByteWriter& out, const Claim& message) {
+  out.u64(message.id);
+  out.text(message.name.text());
+  write_stamp(out, message.stamp);
+}
+
 void write(ByteWriter& out, const MachineFacts& message) {
   out.u64(message.id);
   out.u64(message.clock_us);
@@ -204,8 +211,12 @@ void write(ByteWriter& out, const MachineFacts& message) {
 
 using Decoded = std::optional<Message>;
 
+// Those below are of more than an id.
 template <typename T>
-Decoded read(Fields& in);
+Decoded read(Fields& in) {
+  static_assert(IdAlone<T>);
+  return T{in.u64()};
+}
 
 template <>
 Decoded read<Hello>(Fields& in) {
@@ -397,11 +408,6 @@ Decoded read<Offer>(Fields& in) {
 }
 
 template <>
-Decoded read<OfferDeclined>(Fields& in) {
-  return OfferDeclined{in.u64()};
-}
-
-template <>
 Decoded read<Restored>(Fields& in) {
   std::optional<WalName> name = in.name();
   return name ? Decoded(Restored{std::move(*name), in.u32()}) : std::nullopt;
@@ -425,8 +431,10 @@ Decoded read<ExpireReport>(Fields& in) {
 }
 
 template <>
-Decoded read<MachineQuery>(Fields& in) {
-  return MachineQuery{in.u64()};
+Decoded read<Claim>(Fields& in) {
+  const std::uint64_t id = in.u64();
+  std::optional<WalName> name = in.name();
+  return name ? Decoded(Claim{id, std::move(*name), in.stamp()}) : std::nullopt;
 }
 
 template <>

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "base/file_system.h"
 #include "base/result.h"
 #include "transport/frame.h"
 #include "wal/archive_compare.h"
@@ -178,6 +179,16 @@ struct ExpireReport {
   std::string line;
 };
 
+// A file that a client is to push, by what stat(2) says of it.
+struct Claim {
+  std::uint64_t id = 0;
+  WalName name;
+  FileStat stamp;
+};
+struct ClaimDeclined {
+  std::uint64_t id = 0;
+};
+
 struct MachineQuery {
   std::uint64_t id = 0;
 };
@@ -192,7 +203,7 @@ using Message =
     std::variant<Hello, Failure, Put, Data, PutEnd, Done, Stat, StatResult, Get, GetBegin, GetEnd,
                  Reconciled, Ping, Pong, Fetch, FetchResult, StatusQuery, StatusReport,
                  CompareRanges, CompareResult, Offer, OfferDeclined, Restored, ExpireQuery,
-                 ExpireReport, MachineQuery, MachineFacts>;
+                 ExpireReport, Claim, ClaimDeclined, MachineQuery, MachineFacts>;
 
 // Appends the message as one frame. REQUIRES: Data at most kDataBytesMax bytes, StatusReport
 // within kFramePayloadMax, CompareRanges and CompareResult within wal/archive_compare.h's limits.

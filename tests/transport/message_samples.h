@@ -40,6 +40,16 @@ inline Hello sample_hello() {
   return hello;
 }
 
+inline FileStat sample_stamp() {
+  FileStat stamp;
+  stamp.size = 16 << 20;
+  stamp.inode = 12345678901;
+  stamp.device = 64768;
+  stamp.modified = WallTime(std::chrono::nanoseconds(1'800'000'000'123'456'789));
+  stamp.changed = WallTime(std::chrono::nanoseconds(1'800'000'000'123'456'790));
+  return stamp;
+}
+
 inline std::vector<Message> sample_messages() {
   const WalName segment = wal_name("000000030000000A00000001");
   const WalName history = wal_name("00000003.history");
@@ -88,6 +98,8 @@ inline std::vector<Message> sample_messages() {
       ExpireQuery{13, ExpireMode::kRemove, 0xA'00000001},
       ExpireReport{13, ExpireOutcome::kRunning, true, "10 of 100 files"},
       ExpireReport{13, ExpireOutcome::kHeld, false, ""},
+      Claim{14, segment, sample_stamp()},
+      ClaimDeclined{14},
       MachineQuery{14},
       MachineFacts{14, 1'700'000'000'000'000, 5'000'000, 64 << 20},
   };

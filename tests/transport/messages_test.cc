@@ -58,6 +58,7 @@ TEST(Messages, HaveTheNumbersOfTheDocument) {
   EXPECT_EQ(frame_of(OfferDeclined{}).type, 24);
   EXPECT_EQ(frame_of(ExpireQuery{}).type, 26);
   EXPECT_EQ(frame_of(ExpireReport{}).type, 27);
+  EXPECT_EQ(frame_of(ClaimDeclined{}).type, 29);
   EXPECT_EQ(frame_of(MachineQuery{}).type, 30);
   EXPECT_EQ(frame_of(MachineFacts{}).type, 31);
 }
