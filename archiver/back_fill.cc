@@ -31,14 +31,16 @@ void BackFill::on(const BackFillTick&, TimePoint now) {
 
 void BackFill::on(const PgWalHint&, TimePoint now) {
   hinted_ = listing_;
-  scan_at_ = std::min(scan_at_, std::max<TimePoint>(now, listed_at_ + kHintedScanInterval));
+  scan_at_ = std::min(scan_at_, std::max<TimePoint>(now, listed_at_ + hinted_interval_));
   on(BackFillTick{}, now);
 }
 
 void BackFill::on(const PgWalListed& event, TimePoint now) {
   listing_ = false;
   listed_at_ = now;
-  scan_at_ = now + (hinted_ ? Duration(kHintedScanInterval) : Duration(kPgWalScanInterval));
+  const Duration rest = kScanRest * event.took;
+  hinted_interval_ = std::max<Duration>(kHintedScanInterval, rest);
+  scan_at_ = now + (hinted_ ? hinted_interval_ : std::max<Duration>(kPgWalScanInterval, rest));
   if (!event.marks.ok()) {
     if (!std::exchange(unreadable_, true)) {
       view_.last_error = event.marks.error().message;
@@ -117,8 +119,8 @@ void BackFill::on_failure(const WalName& name, Item& item, const Error& error, T
 // Decisions ------------------------------------------------------------------------------------
 
 // On a primary its archiver is about to push what is ready.
-bool BackFill::is_wanted(const ArchiveMark& mark, const PgWalMarks& marks) {
-  return mark.kind == ArchiveMark::Kind::kDone || marks.in_recovery;
+bool BackFill::is_wanted(const ArchiveMark& mark, const PgWalMarks& marks) const {
+  return mark.kind == ArchiveMark::Kind::kDone || (marks.in_recovery && ready_ == Ready::kMine);
 }
 
 void BackFill::take(const PgWalMarks& marks) {

@@ -28,8 +28,10 @@ namespace pgwalship {
 
 // A look at all marks. A segment takes longer to fill than this; a hint brings it forward.
 inline constexpr std::chrono::seconds kPgWalScanInterval{1};
-// At the soonest after the last listing: each look costs as much as there are marks.
+// At the soonest after the last listing.
 inline constexpr std::chrono::milliseconds kHintedScanInterval{100};
+// Each look costs as much as there are marks: so many times as long as it took there is none (H19).
+inline constexpr int kScanRest = 10;
 // The worker has the next one at hand when it is done with one.
 inline constexpr std::size_t kExaminedAtOnceMax = 2;
 inline constexpr std::chrono::seconds kBackFillRetryMin{1};
@@ -41,6 +43,7 @@ struct PgWalMarks {
 };
 struct PgWalListed {
   Result<PgWalMarks> marks;
+  Duration took{};
 };
 struct PgWalHint {};  // something happened there
 struct FileExamined {
@@ -70,6 +73,11 @@ using BackFillActions = std::vector<BackFillAction>;
 
 class BackFill {
  public:
+  // Whose business files are that are marked `.ready`: look-ahead's, when that is on.
+  enum class Ready { kMine, kOthers };
+
+  explicit BackFill(Ready ready = Ready::kMine) : ready_(ready) {}
+
   BackFillActions step(const BackFillEvent& event, TimePoint now);
   TimePoint next_wakeup() const;
 
@@ -97,12 +105,13 @@ class BackFill {
   void on(const FileExamined& event, TimePoint now);
   void on(const BackFillTick& event, TimePoint now);
 
-  static bool is_wanted(const ArchiveMark& mark, const PgWalMarks& marks);
+  bool is_wanted(const ArchiveMark& mark, const PgWalMarks& marks) const;
   void take(const PgWalMarks& marks);
   void on_failure(const WalName& name, Item& item, const Error& error, TimePoint now);
   void fill(TimePoint now);
   void report(Gravity gravity, std::string line);
 
+  const Ready ready_;
   std::map<WalName, Item> items_;  // of the last listing, and what is in flight
   std::set<WalName> waiting_;
   std::size_t in_flight_ = 0;
@@ -113,6 +122,7 @@ class BackFill {
   bool in_trouble_ = false;  // reported, and nothing stored since
   TimePoint scan_at_{};
   TimePoint listed_at_{};
+  Duration hinted_interval_{kHintedScanInterval};
   TimePoint retry_at_{};
   Duration retry_delay_{kBackFillRetryMin};
   View view_;

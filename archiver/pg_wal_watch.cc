@@ -17,6 +17,7 @@ PgWalWatch::PgWalWatch(Options options, Machine machine)
       files_{machine_.file_system, machine_.store,
              DataDirectory(machine_.file_system, options_.data_directory), options_.node,
              options_.compression_level},
+      back_fill_(options_.on_marks ? BackFill::Ready::kOthers : BackFill::Ready::kMine),
       worker_(kJobsMax) {}
 
 PgWalWatch::~PgWalWatch() {
@@ -55,10 +56,15 @@ void PgWalWatch::act(const ListPgWal&) {
         *watch = std::move(opened).value();
       }
     }
+    const TimePoint start = machine_.clock.now();
     auto listed = std::make_shared<PgWalListed>(PgWalListed{list_marks(files_.directory)});
+    listed->took = machine_.clock.now() - start;
     return [this, watch, listed] {
       if (watch->has_value()) {
         watch_marks(std::move(**watch));
+      }
+      if (options_.on_marks && listed->marks.ok()) {
+        options_.on_marks(listed->marks.value());
       }
       feed(*listed);
     };

@@ -23,10 +23,13 @@ class PgWalWatch {
     std::string data_directory;
     std::string node;  // this one, for the facts of what it archives
     int compression_level = kGzipLevelDefault;
+    // Looks at the marks, too, and takes those of files that are ready; empty: nobody does.
+    std::function<void(const PgWalMarks&)> on_marks;
   };
   // Borrowed.
   struct Machine {
     EventLoop& loop;
+    const Clock& clock;
     FileSystem& file_system;
     ArchiveStore& store;
     Log& log;

@@ -2,6 +2,8 @@
 
 #include "archiver/log_fields.h"
 
+#include <algorithm>
+
 namespace pgwalship {
 
 namespace {
@@ -98,8 +100,24 @@ void PushService::end(PushId push, std::uint32_t file_crc32) {
   if (found == uploads_.end()) {
     return;
   }
-  const UploadRef upload = found->second;
-  upload->file_crc32 = file_crc32;
+  found->second->file_crc32 = file_crc32;
+  submit(push, found->second);
+}
+
+void PushService::ship(Staged staged, ReplyHandler on_reply) {
+  const PushId push = next_push_++;
+  const auto upload = std::make_shared<Upload>(std::move(staged.put), machine_.loop.now(),
+                                               options_.push_timeout, std::move(on_reply));
+  upload->from_client = false;
+  upload->staged = std::move(staged.file);
+  upload->received_bytes = upload->staged->size();
+  upload->file_crc32 = upload->staged->file_crc32();
+  uploads_.emplace(push, upload);
+  note_own(upload->put.name);
+  submit(push, upload);
+}
+
+void PushService::submit(PushId push, const UploadRef& upload) {
   const bool posted = machine_.disk.post([this, push, upload] {
     if (!upload->staged) {
       return Worker::Completion([] {});  // its failure is on the way
@@ -153,6 +171,12 @@ bool PushService::wants_data(PushId push) const {
   return found == uploads_.end() || found->second->queued_bytes < kQueuedBytesMax;
 }
 
+std::size_t PushService::awaited() const {
+  return static_cast<std::size_t>(std::count_if(
+      uploads_.begin(), uploads_.end(),
+      [](const auto& entry) { return entry.second->from_client && entry.second->submitted; }));
+}
+
 void PushService::fail_upload(PushId push, Error error) {
   const auto found = uploads_.find(push);
   if (found == uploads_.end() || found->second->submitted) {
@@ -163,20 +187,28 @@ void PushService::fail_upload(PushId push, Error error) {
   settle_reply(*upload, std::move(error));
 }
 
-void PushService::settle_reply(Upload& upload, Result<std::string> verdict) {
+void PushService::count(const Answered& push, const Result<std::string>& verdict) {
+  const TimePoint now = machine_.loop.now();
   if (verdict.ok()) {
     ++totals_.acknowledged;
-    totals_.raw_bytes += upload.put.facts.raw_bytes;
-    totals_.latency.add(machine_.loop.now() - upload.began);
+    totals_.raw_bytes += push.raw_bytes;
+    totals_.latency.add(now - push.began);
     totals_.failing_since.reset();
-    totals_.last_name = upload.put.name.text();
-    totals_.last_lsn = upload.put.facts.lsn != 0 ? upload.put.facts.lsn : totals_.last_lsn;
-    totals_.last_at = machine_.loop.now();
+    totals_.last_name = push.name.text();
+    totals_.last_lsn = push.lsn != 0 ? push.lsn : totals_.last_lsn;
+    totals_.last_at = now;
   } else {
     ++totals_.failed;
-    totals_.failing_since = totals_.failing_since.value_or(machine_.loop.now());
-    totals_.last_error = upload.put.name.text() + ": " + verdict.error().message;
-    totals_.last_error_at = machine_.loop.now();
+    totals_.failing_since = totals_.failing_since.value_or(now);
+    totals_.last_error = push.name.text() + ": " + verdict.error().message;
+    totals_.last_error_at = now;
+  }
+}
+
+void PushService::settle_reply(Upload& upload, Result<std::string> verdict) {
+  if (upload.from_client) {
+    const FileFacts& facts = upload.put.facts;
+    count({upload.put.name, facts.raw_bytes, facts.lsn, upload.began}, verdict);
   }
   if (upload.on_reply) {
     std::exchange(upload.on_reply, nullptr)(std::move(verdict));

@@ -63,6 +63,23 @@ class PushService final : public LinkSet::Observer {
 
   // Of the pushes that begin from now on.
   void set_push_timeout(Duration timeout) { options_.push_timeout = timeout; }
+  // A file that was staged here and not by a client. One reply, later; it is not counted.
+  struct Staged {
+    Put put;
+    std::shared_ptr<StagedFile> file;
+  };
+  void ship(Staged staged, ReplyHandler on_reply);
+  // For totals(): a client's push that was answered without being made, its file being shipped.
+  struct Answered {
+    WalName name;
+    std::uint64_t raw_bytes = 0;
+    std::uint64_t lsn = 0;  // 0: not known
+    TimePoint began{};
+  };
+  void count(const Answered& push, const Result<std::string>& verdict);
+
+  // Whole files of clients that are not answered or not stored yet.
+  std::size_t awaited() const;
 
   // The local archive has a file that did not come by a push.
   void archive_grew() { feed(ArchiveGrew{}); }
@@ -114,6 +131,7 @@ class PushService final : public LinkSet::Observer {
     std::uint64_t received_bytes = 0;
     std::size_t queued_bytes = 0;
     std::uint32_t file_crc32 = 0;
+    bool from_client = true;
     bool submitted = false;
     bool replied = false;  // the Shipper has given its verdict
     bool stored = false;
@@ -147,6 +165,7 @@ class PushService final : public LinkSet::Observer {
   void ask(NodeId peer, const ComparisonRef& comparison);
   void take(NodeId peer, const ComparisonRef& comparison, const Message& answer);
   void finish(NodeId peer, const ComparisonRef& comparison, Result<Differences> differences);
+  void submit(PushId push, const UploadRef& upload);
   void fail_upload(PushId push, Error error);
   void settle_reply(Upload& upload, Result<std::string> verdict);
   void forget_if_over(PushId push);

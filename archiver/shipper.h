@@ -104,6 +104,8 @@ class Shipper {
   TimePoint quorum_changed() const { return quorum_changed_; }  // when it was last gained or lost
   const std::deque<ConflictView>& conflicts() const { return conflicts_; }
   std::size_t open_pushes() const { return pushes_.size(); }
+  // Grows when an archive, a peer's or this one, turns out to be new: what it held is gone.
+  std::uint64_t newcomers_met() const { return newcomers_met_; }
 
  private:
   struct Peer {
@@ -180,6 +182,7 @@ class Shipper {
   const Options options_;
   std::vector<Peer> peers_;  // by NodeId; the own entry is unused
   Coverage coverage_;
+  std::uint64_t newcomers_met_ = 0;
   PullQueue pulls_;
   OwnView own_;
   bool pulled_some_ = false;          // since the last time that nothing was missing

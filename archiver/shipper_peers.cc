@@ -163,6 +163,7 @@ void Shipper::plan_next_comparison(NodeId id, TimePoint now) {
 // that had an acknowledged file.
 void Shipper::meet_newcomer(NodeId newcomer, TimePoint now) {
   coverage_.meet_newcomer();
+  ++newcomers_met_;
   for (NodeId id = 0; id < peers_.size(); ++id) {
     Peer& peer = peers_[id];
     new_cluster_ = new_cluster_ && !peer.view.reconciled;

@@ -215,6 +215,20 @@ Json back_fill_json(const BackFill::View* view) {
               {"last_name", view->last_name}, {"last_error", view->last_error}};
 }
 
+Json look_ahead_json(const LookAhead::View* view, TimePoint now) {
+  if (view == nullptr) {
+    return nullptr;
+  }
+  Json json{{"waiting", view->waiting},      {"in_flight", view->in_flight},
+            {"ahead", view->ahead},          {"shipped", view->shipped},
+            {"answered", view->answered},    {"last_name", view->last_name},
+            {"last_error", view->last_error}};
+  if (view->unasked_since) {
+    json["unasked_seconds"] = seconds_since(*view->unasked_since, now);
+  }
+  return json;
+}
+
 // The server knows best, while it answers; that it was recovering to a point in time, or has
 // stopped since it was asked, the disk does.
 std::string current_role(const StatusInputs& in) {
@@ -382,6 +396,7 @@ std::string status_json(const StatusInputs& in) {
       {"push", push_json(in)},
       {"conflicts", conflicts_json(in)},
       {"back_fill", back_fill_json(in.back_fill)},
+      {"look_ahead", look_ahead_json(in.look_ahead, in.now)},
       {"scrub", scrub_json(in.care)},
       {"restore", restore_json(in.care)},
       {"postgresql", postgresql_json(in)},

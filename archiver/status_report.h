@@ -5,6 +5,7 @@
 #include "archiver/back_fill.h"
 #include "archiver/conflict_watch.h"
 #include "archiver/expire_service.h"
+#include "archiver/look_ahead.h"
 #include "archiver/pg_wal_forecast.h"
 #include "archiver/postgres_facts.h"
 #include "archiver/push_service.h"
@@ -85,8 +86,9 @@ struct StatusInputs {
   const ConflictWatch::Verdicts* verdicts = nullptr;  // about the conflicts in quarantine; or null
   ExpireService::View retention = {};
   PgWalForecast pg_wal{{}};
-  const PushService* pushes = nullptr;        // for what peers acknowledged by hash
-  const BackFill::View* back_fill = nullptr;  // null: not done, without data-directory
+  const PushService* pushes = nullptr;          // for what peers acknowledged by hash
+  const BackFill::View* back_fill = nullptr;    // null: not done, without data-directory
+  const LookAhead::View* look_ahead = nullptr;  // null: it is off
   DaemonFacts daemon = {};
 };
 std::string status_json(const StatusInputs& inputs);

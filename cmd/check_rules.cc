@@ -313,6 +313,11 @@ class Examination {
     if (const std::string error = report_text(fill, "last_error"); !error.empty()) {
       find(CheckLevel::kWarning, "back-fill from pg_wal: " + error);
     }
+    if (report_number(report_field(report_, "look_ahead"), "unasked_seconds")) {
+      find(CheckLevel::kWarning,
+           "PostgreSQL asks for nothing although files wait for its archive_command",
+           "PostgreSQL's log and pg_stat_archiver say what its archiver does");
+    }
   }
 
   std::string good() const {

@@ -42,10 +42,13 @@ void ClientSession::end() {
   }
   ended_ = true;
   services_.loop.unwatch(socket_.get());
-  for (const auto& [id, push] : pushes_) {
-    services_.pushes.abandon(push);
+  while (!pushes_.empty()) {
+    services_.pushes.abandon(pushes_.begin()->second.push);
+    forget_push(pushes_.begin()->first);
   }
-  pushes_.clear();
+  for (const auto& [id, claim] : claims_) {
+    services_.look_ahead->drop_claim(claim);
+  }
 }
 
 void ClientSession::tick(TimePoint now) {
@@ -77,8 +80,9 @@ void ClientSession::on_ready(EventLoop::Ready ready) {
 
 bool ClientSession::must_wait() const {
   return !stream_.wants_output() ||
-         std::any_of(pushes_.begin(), pushes_.end(),
-                     [&](const auto& entry) { return !services_.pushes.wants_data(entry.second); });
+         std::any_of(pushes_.begin(), pushes_.end(), [&](const auto& entry) {
+           return !services_.pushes.wants_data(entry.second.push);
+         });
 }
 
 void ClientSession::read_messages() {
@@ -133,6 +137,8 @@ void ClientSession::on_message(const Message& message) {
     on(*get);
   } else if (const auto* expire = std::get_if<ExpireQuery>(&message)) {
     on(*expire);
+  } else if (const auto* claim = std::get_if<Claim>(&message)) {
+    on(*claim);
   } else {
     fail(Error{Errc::kProtocol, "a message that a client may not send", ""});
   }
@@ -154,35 +160,51 @@ void ClientSession::on(const Put& put) {
     return;
   }
   const std::uint64_t id = put.id;
-  pushes_.emplace(id, 0);
+  pushes_.emplace(id, OpenPush{0, put.name});
+  if (services_.look_ahead != nullptr) {
+    services_.look_ahead->client_began(put.name);
+  }
   const PushId push = services_.pushes.begin(
       put, [weak = weak_from_this(), id](const Result<std::string>& verdict) {
         if (const auto session = weak.lock(); session && !session->ended_) {
-          session->pushes_.erase(id);
-          Done done{id, PutOutcome::kStored, {}, {}};
-          if (!verdict.ok()) {
-            done.error = verdict.error();
-          } else if (!verdict.value().empty()) {
-            done.warning = verdict.value();
-          }
-          session->send(done);
+          session->forget_push(id);
+          session->answer(id, verdict);
         }
       });
   if (const auto open = pushes_.find(id); open != pushes_.end()) {
-    open->second = push;
+    open->second.push = push;
+  }
+}
+
+void ClientSession::answer(std::uint64_t id, const Result<std::string>& verdict) {
+  Done done{id, PutOutcome::kStored, {}, {}};
+  if (!verdict.ok()) {
+    done.error = verdict.error();
+  } else {
+    done.warning = verdict.value();
+  }
+  send(done);
+}
+
+void ClientSession::forget_push(std::uint64_t id) {
+  const auto found = pushes_.find(id);
+  const WalName name = found->second.name;
+  pushes_.erase(found);
+  if (services_.look_ahead != nullptr) {
+    services_.look_ahead->client_ended(name);
   }
 }
 
 // Data for an id that was answered already is ignored: the client may not have seen it yet.
 void ClientSession::on(const Data& data) {
   if (const auto found = pushes_.find(data.id); found != pushes_.end()) {
-    services_.pushes.data(found->second, data.bytes);
+    services_.pushes.data(found->second.push, data.bytes);
   }
 }
 
 void ClientSession::on(const PutEnd& put_end) {
   if (const auto found = pushes_.find(put_end.id); found != pushes_.end()) {
-    services_.pushes.end(found->second, put_end.file_crc32);
+    services_.pushes.end(found->second.push, put_end.file_crc32);
   }
 }
 
@@ -273,6 +295,40 @@ void ClientSession::on(const ExpireQuery& query) {
       session->send(report);
     }
   });
+}
+
+void ClientSession::on(const Claim& claim) {
+  if (services_.look_ahead == nullptr) {
+    send(ClaimDeclined{claim.id});
+    return;
+  }
+  if (claims_.contains(claim.id)) {
+    fail(Error{Errc::kProtocol, "an id that is in use", ""});
+    return;
+  }
+  if (!take_question()) {
+    return;
+  }
+  const std::uint64_t id = claim.id;
+  claims_[id] = 0;
+  const ClaimId open = services_.look_ahead->claim(
+      claim.name, claim.stamp,
+      [weak = weak_from_this(), id](const std::optional<Result<std::string>>& verdict) {
+        const auto session = weak.lock();
+        if (!session || session->ended_) {
+          return;
+        }
+        --session->open_questions_;
+        session->claims_.erase(id);
+        if (verdict) {
+          session->answer(id, *verdict);
+        } else {
+          session->send(ClaimDeclined{id});
+        }
+      });
+  if (const auto waiting = claims_.find(id); waiting != claims_.end()) {
+    waiting->second = open;
+  }
 }
 
 void ClientSession::send(const Message& message) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "archiver/expire_service.h"
+#include "archiver/look_ahead_service.h"
 #include "archiver/push_service.h"
 #include "restorer/fetch_service.h"
 #include "transport/local_socket.h"
@@ -21,6 +22,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
     PushService& pushes;
     FetchService& fetches;
     ExpireService& expiry;
+    LookAheadService* look_ahead;  // null when it is off
     // Gives the status report in that format to the handler, from a later turn of the loop.
     std::function<void(StatusFormat, std::function<void(std::string)>)> status;
   };
@@ -53,6 +55,9 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   void on(const Restored& hint);
   void on(const Get& get);
   void on(const ExpireQuery& query);
+  void on(const Claim& claim);
+  void answer(std::uint64_t id, const Result<std::string>& verdict);
+  void forget_push(std::uint64_t id);
   void send(const Message& message);
   void fail(const Error& error);
   void update_interest();
@@ -68,9 +73,14 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   bool greeted_ = false;
   bool failed_ = false;  // a Failure is on its way out: the session ends when it has gone
   bool ended_ = false;
-  std::map<std::uint64_t, PushId> pushes_;  // by the client's id
-  std::size_t open_questions_ = 0;          // fetches and queries without an answer
-  std::size_t relays_ = 0;                  // Gets so far: each further one tries another peer
+  struct OpenPush {
+    PushId push = 0;
+    WalName name;
+  };
+  std::map<std::uint64_t, OpenPush> pushes_;  // by the client's id
+  std::map<std::uint64_t, ClaimId> claims_;   // as well
+  std::size_t open_questions_ = 0;            // fetches and queries without an answer
+  std::size_t relays_ = 0;                    // Gets so far: each further one tries another peer
 };
 
 }  // namespace pgwalship

@@ -227,6 +227,9 @@ class Loader {
     if (config_.postgres.acknowledge_from_pg_wal) {
       require("[postgres] data-directory", "needed with acknowledge-from-pg-wal = on");
     }
+    if (given("[postgres] look-ahead") && config_.postgres.look_ahead > 0) {
+      require("[postgres] data-directory", "needed with look-ahead");
+    }
     if (config_.cluster.on_quorum_loss == OnQuorumLoss::kLocal) {
       const std::string why = "needed with on-quorum-loss = local";
       require("[postgres] data-directory", why);

@@ -30,6 +30,7 @@ struct Config {
   struct Archive {
     std::string directory;
     int compression_level = 1;
+    int compression_threads = 2;  // of the daemon, for look-ahead
     std::uint64_t minimum_free_bytes = 64ULL << 20;
     std::chrono::milliseconds scrub = std::chrono::hours(30 * 24);  // a full pass; 0: none
   };
@@ -40,6 +41,7 @@ struct Config {
     std::chrono::milliseconds pg_wal_warning{std::chrono::hours(24)};
     std::chrono::milliseconds pg_wal_critical{std::chrono::hours(2)};
     bool acknowledge_from_pg_wal = false;  // needs data_directory
+    int look_ahead = 8;                    // segments on their way; counts with data_directory
   };
   struct Ssh {
     std::string user;  // the current one by default

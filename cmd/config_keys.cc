@@ -229,6 +229,9 @@ Result<void> set_listen(std::string& into, std::string_view value) {
 using namespace std::chrono_literals;
 
 constexpr Limits<int> kCompressionLevelLimits{1, 9};
+constexpr Limits<int> kCompressionThreadsLimits{1, 16};
+// As many as a link has on their way at most (kFreshInFlightMax).
+constexpr Limits<int> kLookAheadLimits{0, 16};
 // Longer than any of these nobody waits: PostgreSQL's archiver is stopped with the server.
 constexpr Limits<milliseconds> kPushTimeoutLimits{100ms, 5min};
 constexpr Limits<milliseconds> kConnectTimeoutLimits{100ms, 60s};
@@ -317,6 +320,8 @@ constexpr auto kOwnKeys = std::to_array<ConfigKey>({
     {"archive", "directory", set<kArchive, &Archive::directory, set_path>},
     {"archive", "compression-level",
      set<kArchive, &Archive::compression_level, set_number, kCompressionLevelLimits>},
+    {"archive", "compression-threads",
+     set<kArchive, &Archive::compression_threads, set_number, kCompressionThreadsLimits>},
     {"archive", "minimum-free", set<kArchive, &Archive::minimum_free_bytes, set_size>},
     {"archive", "scrub", set<kArchive, &Archive::scrub, set_scrub>},
     {"postgres", "data-directory", set<kPostgres, &Postgres::data_directory, set_path>},
@@ -329,6 +334,7 @@ constexpr auto kOwnKeys = std::to_array<ConfigKey>({
      set<kPostgres, &Postgres::pg_wal_critical, set_duration, kPgWalForecastLimits>},
     {"postgres", "acknowledge-from-pg-wal",
      set<kPostgres, &Postgres::acknowledge_from_pg_wal, set_word<bool, 2>, kSwitchWords>},
+    {"postgres", "look-ahead", set<kPostgres, &Postgres::look_ahead, set_number, kLookAheadLimits>},
     {"ssh", "user", set<kSsh, &Ssh::user, set_name>},
     {"ssh", "identity", set<kSsh, &Ssh::identity, set_path>},
     {"ssh", "known-hosts", set<kSsh, &Ssh::known_hosts, set_path>},
@@ -350,15 +356,6 @@ constexpr auto kOwnKeys = std::to_array<ConfigKey>({
     {"daemon", "log-target", set<kDaemon, &Daemon::log_target, set_log_target>},
     {"daemon", "metrics-listen", set<kDaemon, &Daemon::metrics_listen, set_listen>},
 });
-
-// Designed, and not built yet. An empty name stands for the whole section.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kLaterKeys = {
-    {{"archive", "compression-threads"}, {"postgres", "look-ahead"}}};
-
-bool is_later(std::string_view section, std::string_view name) {
-  return std::find(kLaterKeys.begin(), kLaterKeys.end(), std::pair{section, name}) !=
-         kLaterKeys.end();
-}
 
 // How many characters to insert, drop, change or swap with the next one.
 std::size_t edit_distance(std::string_view from, std::string_view to) {
@@ -436,16 +433,10 @@ const ConfigKey* find_config_key(std::string_view section, std::string_view name
 }
 
 Error unknown_section(std::string_view section) {
-  if (is_later(section, "")) {
-    return invalid("not supported by this version");
-  }
   return invalid("unknown section", suggestion(section, all_sections()));
 }
 
 Error unknown_key(std::string_view section, std::string_view name) {
-  if (is_later(section, name)) {
-    return invalid("not supported by this version");
-  }
   std::vector<std::string_view> names;
   for (const ConfigKey& key : all_config_keys()) {
     if (key.name == name) {

@@ -105,7 +105,11 @@ struct Daemon::Parts {
                   {"quiet", quiet.get()},
                   {"looks", looks.get()}}},
                 l),
-        services{*loop, pushes, fetches, expiry,
+        services{*loop,
+                 pushes,
+                 fetches,
+                 expiry,
+                 nullptr,
                  [this](StatusFormat format, const std::function<void(std::string)>& handler) {
                    status(format, handler);
                  }} {}
@@ -113,6 +117,7 @@ struct Daemon::Parts {
   // The workers go first: their jobs use the services. The rest goes in reverse order.
   ~Parts() {
     pg_wal.reset();
+    look_ahead.reset();
     disk.reset();
     scans.reset();
     quiet.reset();
@@ -131,6 +136,9 @@ struct Daemon::Parts {
   TimePoint turn(TimePoint now);
   void ask_identity();
   void know_identity(std::uint64_t id);
+  std::size_t awaited() const {  // by clients
+    return pushes.awaited() + (look_ahead ? look_ahead->open_claims() : 0);
+  }
   bool is_busy() const { return fetches.in_recovery() || pushes.shipper().open_pushes() > 0; }
   void status(StatusFormat format, const std::function<void(std::string)>& handler);
   void read_status(const std::function<void(std::string)>& handler);
@@ -169,7 +177,8 @@ struct Daemon::Parts {
   std::vector<std::pair<NodeId, SshLink*>> ssh_links;  // owned by `links`
   std::unique_ptr<PostgresWatch> postgres;             // null without [postgres] conninfo
   PostgresNews postgres_news;
-  std::unique_ptr<PgWalWatch> pg_wal;  // null without [postgres] data-directory
+  std::unique_ptr<PgWalWatch> pg_wal;            // null without [postgres] data-directory
+  std::unique_ptr<LookAheadService> look_ahead;  // null when it is off, too
   std::uint64_t system_id = 0;  // of a new archive: 0 until a file is stored, here or by a receiver
   TimePoint identity_due{};     // when to look again
   std::optional<TimePoint> drain_by;
@@ -272,10 +281,19 @@ Result<void> Daemon::Parts::watch_pg_wal() {
   if (config.postgres.data_directory.empty()) {
     return {};
   }
-  pg_wal = std::make_unique<PgWalWatch>(
-      PgWalWatch::Options{config.postgres.data_directory, config.node_name,
-                          config.archive.compression_level},
-      PgWalWatch::Machine{*loop, file_system, store, log, [this] { pushes.archive_grew(); }});
+  PgWalWatch::Options options{
+      config.postgres.data_directory, config.node_name, config.archive.compression_level, {}};
+  if (config.postgres.look_ahead > 0) {
+    look_ahead = std::make_unique<LookAheadService>(
+        look_ahead_options(config),
+        LookAheadService::Machine{*loop, clock, file_system, store, pushes, log});
+    TRY(look_ahead->start());
+    services.look_ahead = look_ahead.get();
+    options.on_marks = [this](const PgWalMarks& marks) { look_ahead->on_marks(marks); };
+  }
+  pg_wal = std::make_unique<PgWalWatch>(std::move(options),
+                                        PgWalWatch::Machine{*loop, clock, file_system, store, log,
+                                                            [this] { pushes.archive_grew(); }});
   return pg_wal->start();
 }
 
@@ -319,9 +337,8 @@ TimePoint Daemon::Parts::turn(TimePoint now) {
   TimePoint next =
       std::min({pushes.tick(now), fetches.tick(now), scrub.tick(now), conflicts.tick(now),
                 expiry.tick(now), space.tick(now), service.tick(now)});
-  if (pg_wal) {
-    next = std::min(next, pg_wal->tick(now));
-  }
+  next = std::min(next, pg_wal ? pg_wal->tick(now) : kNever);
+  next = std::min(next, look_ahead ? look_ahead->tick(now) : kNever);
   for (const auto& client : clients) {
     client->tick(now);
     next = std::min(next, client->next_wakeup());
@@ -335,7 +352,7 @@ TimePoint Daemon::Parts::turn(TimePoint now) {
     next = std::min(next, identity_due);
   }
   if (drain_by.has_value()) {
-    if (pushes.shipper().open_pushes() == 0 || now >= *drain_by) {
+    if (awaited() == 0 || now >= *drain_by) {
       loop->stop();
     }
     next = std::min(next, *drain_by);
@@ -411,8 +428,11 @@ void Daemon::Parts::begin_drain(int signal) {
     return;
   }
   log.info(std::string("stopping on ") + (signal == SIGINT ? "SIGINT" : "SIGTERM") + ": " +
-           std::to_string(pushes.shipper().open_pushes()) + " pushes to answer first");
+           std::to_string(awaited()) + " pushes to answer first");
   drain_by = loop->now() + kDrainTime;
+  if (look_ahead) {
+    look_ahead->stop();
+  }
   service.stopping("answering open pushes, then ending");
   loop->unwatch(listener->fd());
 }
@@ -462,6 +482,7 @@ void Daemon::Parts::read_status(const std::function<void(std::string)>& handler)
                        .pg_wal = space.forecast(),
                        .pushes = &pushes,
                        .back_fill = pg_wal ? &pg_wal->view() : nullptr,
+                       .look_ahead = look_ahead ? &look_ahead->view() : nullptr,
                        .daemon = {PGWALSHIP_VERSION, clock.wall(), loop->now() - started_at,
                                   config.archive.minimum_free_bytes}}));
     };

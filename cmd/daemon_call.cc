@@ -26,10 +26,11 @@ Hello client_hello(const Config& config) {
 }
 
 Result<std::unique_ptr<DaemonClient>> connect_daemon(const Config& config, const Clock& clock,
-                                                     TimePoint deadline, IfDown if_down) {
+                                                     TimePoint deadline, IfDown if_down,
+                                                     const std::optional<Message>& first) {
   for (;;) {
     auto client =
-        DaemonClient::connect(config.daemon.socket, client_hello(config), clock, deadline);
+        DaemonClient::connect(config.daemon.socket, client_hello(config), clock, deadline, first);
     if (client.ok() || client.error().code != Errc::kRetry || if_down == IfDown::kFail ||
         clock.now() + kPause >= deadline) {
       return client;

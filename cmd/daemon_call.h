@@ -5,6 +5,7 @@
 #include "transport/local_socket.h"
 
 #include <memory>
+#include <optional>
 
 namespace pgwalship {
 
@@ -18,9 +19,10 @@ Hello client_hello(const Config& config);
 inline constexpr std::chrono::milliseconds kRestartPatience{2000};
 
 enum class IfDown { kFail, kTryAgain };
-// With kTryAgain, tries until `deadline`.
-Result<std::unique_ptr<DaemonClient>> connect_daemon(const Config& config, const Clock& clock,
-                                                     TimePoint deadline, IfDown if_down);
+// With kTryAgain, tries until `deadline`. `first` as in DaemonClient::connect().
+Result<std::unique_ptr<DaemonClient>> connect_daemon(
+    const Config& config, const Clock& clock, TimePoint deadline, IfDown if_down,
+    const std::optional<Message>& first = std::nullopt);
 
 // For the main thread of a verb.
 void pause_for(std::chrono::milliseconds time);

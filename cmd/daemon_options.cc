@@ -77,6 +77,16 @@ ExpireService::Options expire_options(const Config& config, const NodeList& node
   return options;
 }
 
+LookAheadService::Options look_ahead_options(const Config& config) {
+  LookAheadService::Options options;
+  options.data_directory = config.postgres.data_directory;
+  options.node = config.node_name;
+  options.compression_level = config.archive.compression_level;
+  options.in_flight_max = static_cast<std::size_t>(config.postgres.look_ahead);
+  options.threads = static_cast<std::size_t>(config.archive.compression_threads);
+  return options;
+}
+
 PgWalGauge::Options space_options(const Config& config) {
   PgWalGauge::Options options;
   if (!config.postgres.data_directory.empty()) {

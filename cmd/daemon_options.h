@@ -2,6 +2,7 @@
 #pragma once
 
 #include "archiver/expire_service.h"
+#include "archiver/look_ahead_service.h"
 #include "archiver/pg_wal_gauge.h"
 #include "archiver/push_service.h"
 #include "cmd/config.h"
@@ -26,6 +27,8 @@ PushService::Options push_options(const Config& config, const NodeList& nodes,
                                   std::function<void(const WalName&)> on_bad_copy);
 
 ExpireService::Options expire_options(const Config& config, const NodeList& nodes);
+
+LookAheadService::Options look_ahead_options(const Config& config);
 
 PgWalGauge::Options space_options(const Config& config);
 

@@ -10,12 +10,28 @@
 namespace pgwalship {
 namespace {
 
-constexpr std::uint64_t kPutId = 1;  // the only request of the connection
+// The requests of the connection.
+constexpr std::uint64_t kClaimId = 1;
+constexpr std::uint64_t kPutId = 2;
 
 // The conversation about one file.
 class Delivery {
  public:
   Delivery(DaemonClient& daemon, TimePoint deadline) : daemon_(daemon), deadline_(deadline) {}
+
+  // The daemon's verdict when it has shipped the file already, or does; nothing: push it.
+  Result<std::optional<Done>> answer_to_claim() {
+    for (;;) {
+      TRY_ASSIGN(Message message, daemon_.receive(deadline_));
+      if (const auto* declined = std::get_if<ClaimDeclined>(&message);
+          declined != nullptr && declined->id == kClaimId) {
+        return std::optional<Done>();
+      }
+      if (auto* done = std::get_if<Done>(&message); done != nullptr && done->id == kClaimId) {
+        return std::optional(std::move(*done));
+      }
+    }
+  }
 
   Result<Done> run(const PushSource& source, const WalName& name) {
     const int level = daemon_.theirs().compression_level;
@@ -74,9 +90,15 @@ Result<Done> push_file(const Config& config, const std::string& path, const WalN
   PosixFileSystem file_system;
   const TimePoint start = clock.now();
   const TimePoint deadline = start + config.cluster.push_timeout + kPushGrace;
+  TRY_ASSIGN(const FileStat stamp, file_system.stat(path));
   TRY_ASSIGN(const auto daemon,
              connect_daemon(config, clock, std::min(deadline, start + kRestartPatience),
-                            IfDown::kTryAgain));
+                            IfDown::kTryAgain, Claim{kClaimId, name, stamp}));
+  Delivery delivery(*daemon, deadline);
+  TRY_ASSIGN(std::optional<Done> answer, delivery.answer_to_claim());
+  if (answer) {
+    return std::move(*answer);
+  }
   const std::uint64_t system_id = daemon->theirs().system_id;
   const auto source = PushSource::open(
       file_system,
@@ -88,7 +110,7 @@ Result<Done> push_file(const Config& config, const std::string& path, const WalN
     }
     return source.error();
   }
-  return Delivery(*daemon, deadline).run(source.value(), name);
+  return delivery.run(source.value(), name);
 }
 
 }  // namespace pgwalship

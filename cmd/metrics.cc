@@ -270,6 +270,16 @@ class Writer {
         report_number(fill, "missed"));
     add("pgwalship_back_fill_waiting_files", Type::kGauge, "Files of pg_wal still to be archived.",
         report_number(fill, "waiting"));
+    const ReportJson& ahead = part("look_ahead");
+    add("pgwalship_look_ahead_shipped_files_total", Type::kCounter,
+        "Files shipped before PostgreSQL handed them over.", report_number(ahead, "shipped"));
+    add("pgwalship_look_ahead_answered_pushes_total", Type::kCounter,
+        "Pushes that were answered without being made.", report_number(ahead, "answered"));
+    add("pgwalship_look_ahead_waiting_files", Type::kGauge,
+        "Files that are ready and not shipped yet.", report_number(ahead, "waiting"));
+    add("pgwalship_look_ahead_unasked_files", Type::kGauge,
+        "Files on the quorum that PostgreSQL has not handed over yet.",
+        report_number(ahead, "ahead"));
     const ReportJson& scrub = part("scrub");
     add("pgwalship_scrub_read_files", Type::kGauge, "Files read in this pass of the scrub.",
         report_number(scrub, "read"));

@@ -309,6 +309,25 @@ std::string back_fill(const Json& report, Colours colours) {
   return text;
 }
 
+std::string look_ahead(const Json& report, Colours colours) {
+  const Json& ahead = report_field(report, "look_ahead");
+  if (!ahead.is_object()) {
+    return "";
+  }
+  std::string text = "\n" + shaded("Look-ahead", Shade::kHeading, colours) + ": " +
+                     report_text(ahead, "waiting") + " waiting, " +
+                     report_text(ahead, "in_flight") + " on their way, " +
+                     report_text(ahead, "ahead") + " safe before PostgreSQL has handed them over\n";
+  if (const std::string age = age_of(ahead, "unasked_seconds"); !age.empty()) {
+    text += "  PostgreSQL has asked for nothing for " + age +
+            ": does its archive_command work? See its log and pg_stat_archiver.\n";
+  }
+  if (const std::string error = report_text(ahead, "last_error"); !error.empty()) {
+    text += "  last error: " + error + "\n";
+  }
+  return text;
+}
+
 std::string conflicts(const Json& report, Colours colours) {
   const Json& all = report_list(report, "conflicts");
   std::string text = all.empty() ? ""
@@ -336,7 +355,7 @@ Result<std::string> render_status(std::string_view json, Colours colours,
   return verdict_text(report, colours) + "\n" + identity(report) + postgresql(report, colours) +
          peers(report, before, earlier.seconds, colours) + archive(report, colours) +
          timelines(report, colours) + retention(report, colours) + push(report, colours) +
-         back_fill(report, colours) + conflicts(report, colours);
+         back_fill(report, colours) + look_ahead(report, colours) + conflicts(report, colours);
 }
 
 bool shows_traffic(std::string_view json) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 namespace pgwalship {
 namespace {
 
@@ -69,6 +71,26 @@ class BackFillTest : public testing::Test {
   TimePoint now_{seconds(100)};
   Words out_;
 };
+
+TEST_F(BackFillTest, WhatIsReadyIsLookAheadsWhenThatIsOn) {
+  BackFill other(BackFill::Ready::kOthers);
+  std::ignore = other.step(BackFillTick{}, now_);
+  const BackFillActions actions =
+      other.step(PgWalListed{PgWalMarks{true, {ready(5), done(6)}}}, now_);
+  ASSERT_EQ(actions.size(), 1U);
+  EXPECT_EQ(std::get<ExamineFile>(actions[0]).name, segment(6));
+}
+
+TEST_F(BackFillTest, H19LooksThatTakeLongAreFarApart) {
+  step(BackFillTick{});
+  step(PgWalListed{PgWalMarks{true, {}}, std::chrono::milliseconds(300)});
+  out();
+  step(PgWalHint{});
+  after(seconds(2));
+  EXPECT_THAT(out(), IsEmpty());
+  after(seconds(1));
+  EXPECT_THAT(out(), ElementsAre("list"));
+}
 
 TEST_F(BackFillTest, H41ReadsTheOldestFirstTwoAtATimeAndAtOnce) {
   listed({done(5), done(6), done(7)});

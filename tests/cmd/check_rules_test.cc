@@ -186,6 +186,13 @@ TEST_F(CheckRules, ARefusingServerIsAWarningUnlessItIsStopped) {
   EXPECT_EQ(result().level, CheckLevel::kOk);
 }
 
+TEST_F(CheckRules, H50FilesThatPostgreSQLDoesNotAskForAreAWarning) {
+  report_["look_ahead"] = {{"ahead", 3}};
+  EXPECT_EQ(result().level, CheckLevel::kOk);
+  report_["look_ahead"]["unasked_seconds"] = 130;
+  expect(result(), CheckLevel::kWarning, "PostgreSQL asks for nothing");
+}
+
 TEST_F(CheckRules, WhatIsNoReportIsUnknown) {
   for (const char* text : {"", "[]", "{}", "{\"quorum\": 1}", "nonsense"}) {
     EXPECT_EQ(check_report(text, limits_).level, CheckLevel::kUnknown) << text;

@@ -62,6 +62,8 @@ TEST(ConfigExample, ShowsTheDefaultsWhenUncommented) {
   EXPECT_EQ(config.ssh.keepalive, defaults.ssh.keepalive);
   EXPECT_EQ(config.restore.fetch_timeout, defaults.restore.fetch_timeout);
   EXPECT_EQ(config.restore.prefetch, defaults.restore.prefetch);
+  EXPECT_EQ(config.postgres.look_ahead, defaults.postgres.look_ahead);
+  EXPECT_EQ(config.archive.compression_threads, defaults.archive.compression_threads);
   EXPECT_EQ(config.archive.scrub, defaults.archive.scrub);
   EXPECT_EQ(config.postgres.pg_wal_warning, defaults.postgres.pg_wal_warning);
   EXPECT_EQ(config.postgres.pg_wal_critical, defaults.postgres.pg_wal_critical);

@@ -57,6 +57,10 @@ void ScriptedDaemon::serve(const Fd& client) {
         stream.send(hello_);
         continue;
       }
+      if (const auto* claim = std::get_if<Claim>(&*message.value())) {
+        stream.send(ClaimDeclined{claim->id});  // no script is about it
+        continue;
+      }
       const Answer answer = script_(*message.value());
       for (const Message& out : answer.messages) {
         stream.send(out);
