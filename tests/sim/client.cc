@@ -2,6 +2,7 @@
 
 #include "tests/sim/receiver_process.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace pgwalship::sim {
@@ -23,18 +24,45 @@ Pusher::Pusher(Schedule& schedule, Checker& checker, Options options, std::deque
       options_(std::move(options)),
       files_(std::move(files)) {
   schedule_.after(schedule_.between({}, seconds(3)), [this] { start_next(); });
+  if (options_.ready_max > 0) {
+    mark_next();
+  }
+}
+
+void Pusher::mark_next() {
+  if (marked_ < std::min(files_.size(), options_.ready_max)) {
+    mark_first_unmarked();
+  }
+  schedule_.after(schedule_.between({}, options_.between), [this] { mark_next(); });
+}
+
+void Pusher::mark_first_unmarked() {
+  checker_.offered(*files_[marked_]);
+  options_.on_offered(files_[marked_]);
+  ++marked_;
+}
+
+std::vector<ContentRef> Pusher::ready() const {
+  std::vector<ContentRef> all(files_.begin(),
+                              files_.begin() + static_cast<std::ptrdiff_t>(marked_));
+  for (const auto& [id, attempt] : open_) {
+    all.push_back(attempt.content);
+  }
+  return all;
 }
 
 void Pusher::start_next() {
   if (files_.empty() || first_rounds_ >= options_.at_once) {
     return;
   }
+  if (marked_ == 0) {
+    mark_first_unmarked();
+  }
+  --marked_;
   const std::uint64_t id = next_id_++;
   open_[id] = Attempt{std::move(files_.front()), Round::kFirst};
   files_.pop_front();
   ++first_rounds_;
-  checker_.offered(*open_[id].content);
-  options_.on_offered(open_[id].content);
   attempt(id);
   schedule_.after(schedule_.between({}, options_.between), [this] { start_next(); });
 }

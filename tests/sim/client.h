@@ -22,6 +22,7 @@ class Pusher {
   struct Options {
     NodeId node = 0;
     std::size_t at_once = 1;
+    std::size_t ready_max = 0;  // marked before their turn to be pushed
     Duration between{};
     Duration push_timeout{};
     FindDaemon daemon;
@@ -33,6 +34,8 @@ class Pusher {
 
   // The daemon has died: what was asked of it stays without an answer.
   void on_daemon_gone();
+  // What is marked as ready: the files that are being pushed, and those that wait for that.
+  std::vector<ContentRef> ready() const;
   bool finished() const { return files_.empty() && open_.empty(); }
   std::string waiting_for() const;
 
@@ -45,6 +48,8 @@ class Pusher {
     int conflicts = 0;
   };
 
+  void mark_next();
+  void mark_first_unmarked();
   void start_next();
   void attempt(std::uint64_t id);
   void on_reply(std::uint64_t id, std::uint64_t number, const Result<std::string>& verdict);
@@ -55,6 +60,7 @@ class Pusher {
   const Options options_;
   std::deque<ContentRef> files_;
   std::map<std::uint64_t, Attempt> open_;
+  std::size_t marked_ = 0;  // of files_
   std::size_t first_rounds_ = 0;
   std::uint64_t next_id_ = 1;
   std::uint64_t next_number_ = 1;

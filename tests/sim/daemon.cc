@@ -33,6 +33,7 @@ Daemon::Daemon(Schedule& schedule, NodeDisk& disk, Options options)
       store_(disk_, {.directory = kArchiveDirectory, .seed = options_.seed}),
       disk_jobs_(process_),
       scan_jobs_(process_),
+      read_jobs_(process_),
       clock_(schedule),
       index_(disk_, clock_, {.directory = kArchiveDirectory, .seed = options_.seed},
              [this](Worker::Job job) {
@@ -77,6 +78,10 @@ void Daemon::start() {
             BackFiller::Options{.node = node_name(options_.nodes.self),
                                 .on_archive_grown = [this] { feed(ArchiveGrew{}); },
                                 .say = options_.say});
+      }
+      if (options_.look_ahead > 0) {
+        look_ahead_.emplace(LookAhead::Options{options_.look_ahead});
+        look_at_marks();
       }
       arm();
       scrub_later();
@@ -123,6 +128,12 @@ void Daemon::tick() {
   if (shipper_->next_wakeup() <= now) {
     feed(Tick{});
   }
+  if (look_ahead_) {
+    note_newcomers();
+    if (look_ahead_->next_wakeup() <= now) {
+      feed_ahead(AheadTick{});
+    }
+  }
   std::vector<std::uint64_t> due;
   for (const auto& [id, fetching] : fetches_) {
     if (fetching.plan && fetching.plan->next_wakeup() <= now) {
@@ -139,6 +150,7 @@ void Daemon::tick() {
 void Daemon::arm() {
   const TimePoint now = process_.schedule().now();
   TimePoint next = shipper_->next_wakeup();
+  next = look_ahead_ ? std::min(next, look_ahead_->next_wakeup()) : next;
   for (const auto& [id, fetching] : fetches_) {
     next = fetching.plan ? std::min(next, fetching.plan->next_wakeup()) : next;
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "archiver/expire_batch.h"
+#include "archiver/look_ahead.h"
 #include "archiver/shipper.h"
 #include "restorer/fetch_plan.h"
 #include "restorer/prefetch.h"
@@ -50,6 +51,8 @@ class Daemon {
     std::uint64_t seed = 0;
     enum class Server { kUnknown, kKnown } server = Server::kUnknown;  // its pg_wal is watched
     std::size_t prefetch = 0;
+    std::size_t look_ahead = 0;
+    std::function<std::vector<ContentRef>()> ready;  // what its server has marked now
     Duration scrub_pass{};
     std::function<EndpointRef(NodeId peer)> connect;
     std::function<void(const std::string& line)> say;
@@ -66,6 +69,7 @@ class Daemon {
 
   // Once the archive is prepared; clients are refused before.
   bool ready() const { return shipper_.has_value(); }
+  // A client's: it asks first whether its file is safe already, with look-ahead.
   void push(ContentRef content, ReplyHandler on_reply);
   void fetch(const WalName& name, Duration wait, FetchHandler on_ended);
   // A client has placed this segment for a recovery.
@@ -87,6 +91,10 @@ class Daemon {
     bool replied = false;
   };
   using UploadRef = std::shared_ptr<Upload>;
+  struct Claiming {
+    ContentRef content;
+    ReplyHandler on_reply;
+  };
   struct Comparison {
     explicit Comparison(SegmentPosition floor) : archives(floor) {}
 
@@ -122,7 +130,20 @@ class Daemon {
   bool is_peer(NodeId id) const { return id != options_.nodes.self; }
   bool mutated(Mutation mutation) const { return options_.mutation == mutation; }
 
+  // daemon_ahead.cc
+  void look_at_marks();
+  void note_newcomers();
+  void feed_ahead(LookAheadEvent event);
+  void act(const ReadAhead& action);
+  void act(const ShipAhead& action);
+  void act(const DropAhead& action);
+  void act(const AnswerClaim& action);
+  AheadRead read_ahead(const WalName& name, Upload& upload);
+
   // daemon_push.cc
+  void take_push(ContentRef content, ReplyHandler on_reply);
+  LocalName local_name(const WalName& name) const;
+  void submit(PushId push, const UploadRef& upload, LocalName local);
   void feed(ShipperEvent event);
   void act(const StoreLocally& action);
   void act(const SendFile& action);
@@ -178,6 +199,7 @@ class Daemon {
   ArchiveStore store_;
   JobQueue disk_jobs_;
   JobQueue scan_jobs_;
+  JobQueue read_jobs_;
   const ScheduleClock clock_;
   LiveIndex index_;  // without a watch: it scans at each comparison
   std::optional<Shipper> shipper_;
@@ -188,6 +210,12 @@ class Daemon {
   std::map<NodeId, ComparisonRef> comparisons_;
   std::map<std::uint64_t, Fetching> fetches_;
   std::map<TransferId, PullRef> pulls_;
+  std::optional<LookAhead> look_ahead_;
+  std::map<WalName, UploadRef> read_;  // for look-ahead, and not being shipped yet
+  std::map<ClaimId, Claiming> claims_;
+  std::uint64_t newcomers_met_ = 0;
+  std::deque<LookAheadEvent> ahead_events_;
+  bool feeding_ahead_ = false;
   std::deque<ShipperEvent> events_;
   bool feeding_ = false;
   TimePoint wake_at_ = kNever;

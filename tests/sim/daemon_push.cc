@@ -13,7 +13,7 @@ Result<PutOutcome> outcome_of(const Done& done) {
 
 }  // namespace
 
-void Daemon::push(ContentRef content, ReplyHandler on_reply) {
+void Daemon::take_push(ContentRef content, ReplyHandler on_reply) {
   const PushId push = next_id_++;
   const auto upload = std::make_shared<Upload>();
   upload->content = std::move(content);
@@ -22,19 +22,28 @@ void Daemon::push(ContentRef content, ReplyHandler on_reply) {
   uploads_.emplace(push, upload);
   disk_jobs_.post([this, push, upload]() -> JobQueue::Completion {
     const std::optional<Error> error = stage(*upload);
-    const auto present = store_.open(upload->content->name);
-    const bool is_free = !present.ok() && present.error().code == Errc::kNotFound;
-    return [this, push, upload, error, is_free] {
+    const LocalName local = local_name(upload->content->name);
+    return [this, push, upload, error, local] {
       if (error) {
         uploads_.erase(push);
         upload->on_reply(*error);
         return;
       }
-      upload->submitted = true;
-      feed(PushSubmitted{push, upload->content->name, upload->content->facts.sha256,
-                         upload->deadline, is_free ? LocalName::kFree : LocalName::kTaken});
+      submit(push, upload, local);
     };
   });
+}
+
+LocalName Daemon::local_name(const WalName& name) const {
+  const auto present = store_.open(name);
+  return !present.ok() && present.error().code == Errc::kNotFound ? LocalName::kFree
+                                                                  : LocalName::kTaken;
+}
+
+void Daemon::submit(PushId push, const UploadRef& upload, LocalName local) {
+  upload->submitted = true;
+  feed(PushSubmitted{push, upload->content->name, upload->content->facts.sha256, upload->deadline,
+                     local});
 }
 
 std::optional<Error> Daemon::stage(Upload& upload) {

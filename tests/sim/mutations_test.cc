@@ -77,6 +77,9 @@ Scenario scenario_for(Mutation mutation, std::uint64_t seed) {
       scenario.scrub_pass = seconds(200);
       scenario.troubles = {.bit_rot = seconds(2), .expiry = seconds(3)};
       break;
+    case Mutation::kReadIsShipped:
+      scenario.look_ahead = 4;
+      break;
     case Mutation::kConflictsSpread:
       scenario.pushers = 2;
       scenario.quorum = "NONE";
@@ -139,7 +142,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{Mutation::kNoBackFill, {"H41"}}, Case{Mutation::kRepliesGetLost, {"G8"}},
         Case{Mutation::kPullsUnverified, {"G3"}}, Case{Mutation::kConflictsSpread, {"G2", "G1"}},
         Case{Mutation::kBadCopiesStay, {"L1"}}, Case{Mutation::kExpiredIsEvidence, {"G5"}},
-        Case{Mutation::kHeadersAreCopies, {"H38"}}),
+        Case{Mutation::kHeadersAreCopies, {"H38"}}, Case{Mutation::kReadIsShipped, {"G1"}}),
     [](const auto& test_case) {
       std::string word(to_word(test_case.param.mutation));
       std::erase(word, '-');

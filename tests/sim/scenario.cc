@@ -37,7 +37,7 @@ const std::vector<Cluster>& clusters() {
 }  // namespace
 
 std::string_view to_word(Mutation mutation) {
-  static constexpr std::array<std::string_view, 19> kWords = {
+  static constexpr std::array<std::string_view, 20> kWords = {
       "none",
       "sync-does-nothing",
       "directory-sync-does-nothing",
@@ -57,6 +57,7 @@ std::string_view to_word(Mutation mutation) {
       "bad-copies-stay",
       "expired-is-evidence",
       "headers-are-copies",
+      "read-is-shipped",
   };
   return kWords.at(static_cast<std::size_t>(mutation));
 }
@@ -118,6 +119,9 @@ Scenario random_scenario(std::uint64_t seed) {
     scenario.unreachable.emplace(from,
                                  (from + 1 + random.below(scenario.nodes - 1)) % scenario.nodes);
   }
+  if (random.one_in(2)) {
+    scenario.look_ahead = 1 + random.below(8);
+  }
   return scenario;
 }
 
@@ -128,9 +132,9 @@ std::string to_text(const Scenario& scenario) {
          std::to_string(scenario.shared_names) + " names shared, " +
          (scenario.shared_content == Scenario::SharedContent::kSame ? "same content"
                                                                     : "different contents") +
-         (scenario.streams == Scenario::Streams::kNone ? "), " : "), streamed, ") +
-         std::to_string(scenario.unreachable.size()) + " links impossible, mutation " +
-         std::string(to_word(scenario.mutation));
+         (scenario.streams == Scenario::Streams::kNone ? "), " : "), streamed, ") + "look-ahead " +
+         std::to_string(scenario.look_ahead) + ", " + std::to_string(scenario.unreachable.size()) +
+         " links impossible, mutation " + std::string(to_word(scenario.mutation));
 }
 
 }  // namespace pgwalship::sim

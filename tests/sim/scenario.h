@@ -52,6 +52,7 @@ struct Scenario {
   Duration between_restores{};  // of that recovery, on average; zero: there is none
   Duration scrub_pass = seconds(20);
   std::size_t pushes_at_once = 1;
+  std::size_t look_ahead = 0;  // segments on their way; 0: none is shipped before it is pushed
   // What is pushed is streamed to the other nodes, too, and every third file is not even pushed:
   // its server died before.
   enum class Streams { kNone, kToOthers } streams = Streams::kNone;

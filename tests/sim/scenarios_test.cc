@@ -94,6 +94,17 @@ TEST(Scenarios, H3KilledDaemonsAndReceivers) {
   run_seeds(scenario, 10);
 }
 
+TEST(Scenarios, H50SegmentsAreSafeBeforeTheyArePushed) {
+  Scenario scenario = three_nodes();
+  scenario.look_ahead = 4;
+  scenario.files_per_pusher = 30;
+  scenario.troubles.daemon_killed = seconds(8);
+  scenario.troubles.session_breaks = seconds(5);
+  scenario.troubles.machine_crash = seconds(10);
+  scenario.troubles.disk_replaced = seconds(15);
+  EXPECT_GT(run_seeds(scenario, 8).acknowledged, 200U);
+}
+
 TEST(Scenarios, H7TwoPrimariesPushTheSameNames) {
   Scenario scenario = three_nodes();
   scenario.pushers = 2;

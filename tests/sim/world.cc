@@ -11,6 +11,8 @@ namespace {
 // Far above what any run needs: something spins.
 constexpr std::uint64_t kEventsMax = 3'000'000;
 constexpr std::uint64_t kPlenty = std::uint64_t{1} << 30;
+// With look-ahead, so many files wait for their push at most: enough for any of its settings.
+constexpr std::size_t kReadyMax = 12;
 
 std::string weakened(std::string text) {
   if (const std::size_t all = text.find("ALL"); all != std::string::npos) {
@@ -108,6 +110,7 @@ void World::make_pushers() {
     Pusher::Options options{
         .node = node,
         .at_once = scenario_.pushes_at_once,
+        .ready_max = scenario_.look_ahead > 0 ? kReadyMax : 0,
         .between = scenario_.between_pushes * 2,
         .push_timeout = scenario_.push_timeout,
         .daemon =
@@ -215,6 +218,11 @@ void World::start_daemon(NodeId node) {
                     ? Daemon::Options::Server::kKnown
                     : Daemon::Options::Server::kUnknown,
       .prefetch = scenario_.prefetch,
+      .look_ahead = scenario_.look_ahead,
+      .ready =
+          [&machine] {
+            return machine.pusher ? machine.pusher->ready() : std::vector<ContentRef>();
+          },
       .scrub_pass = scenario_.scrub_pass,
       .connect = [this, node](NodeId peer) { return connect(node, peer); },
       .say = [this, node](const std::string& line) { say(node_name(node) + ": " + line); },
