@@ -1,4 +1,5 @@
 #include "base/fd.h"
+#include "cmd/check_probe.h"
 #include "cmd/check_rules.h"
 #include "cmd/command_line.h"
 #include "cmd/daemon_call.h"
@@ -15,6 +16,8 @@ namespace {
 
 constexpr std::chrono::seconds kTimeoutDefault{10};
 constexpr std::chrono::milliseconds kTimeoutMax{std::chrono::minutes(10)};
+// The report, and the way of the probe's report, beside what a push may take.
+constexpr std::chrono::seconds kProbeAllowance{10};
 // Printing, and what the clock of a busy machine needs.
 constexpr std::chrono::seconds kAllowance{2};
 
@@ -43,11 +46,25 @@ Result<std::chrono::milliseconds> timeout_of(const Arguments& arguments) {
   return parsed;
 }
 
+CheckResult check(const Config& config, const CheckLimits& limits, TimePoint deadline,
+                  const Arguments& arguments) {
+  const SystemClock clock;
+  const auto report = ask_for_report(config, clock, deadline);
+  if (!report.ok()) {  // nothing can be archived: that is known
+    return check_failure(CheckLevel::kCritical, report.error());
+  }
+  CheckResult result = check_report(report.value(), limits);
+  if (arguments.flags.contains("push")) {
+    add_probe(result, ask_for_probe(config, clock, deadline), config.cluster.push_timeout);
+  }
+  return result;
+}
+
 int run_check(const Invocation& invocation) {
   const auto unknown = [](const Error& error) {
     return print(check_failure(CheckLevel::kUnknown, error));
   };
-  VerbSyntax syntax{.optional_values = check_limit_options()};
+  VerbSyntax syntax{.flags = {"push"}, .optional_values = check_limit_options()};
   syntax.optional_values.emplace_back("timeout");
   const auto arguments = parse_arguments(syntax, invocation.arguments);
   if (!arguments.ok()) {
@@ -57,7 +74,7 @@ int run_check(const Invocation& invocation) {
   if (!limits.ok()) {
     return unknown(limits.error());
   }
-  const auto timeout = timeout_of(arguments.value());
+  auto timeout = timeout_of(arguments.value());
   if (!timeout.ok()) {
     return unknown(timeout.error());
   }
@@ -66,13 +83,12 @@ int run_check(const Invocation& invocation) {
   if (!config.ok()) {
     return unknown(config.error());
   }
-  const SystemClock clock;
-  const TimePoint deadline = clock.now() + timeout.value();
-  const auto report = ask_for_report(config.value(), clock, deadline);
-  if (!report.ok()) {  // nothing can be archived: that is known
-    return print(check_failure(CheckLevel::kCritical, report.error()));
+  if (arguments.value().flags.contains("push") && !arguments.value().values.contains("timeout")) {
+    timeout = config.value().cluster.push_timeout + kProbeAllowance;
+    limit_run_time(timeout.value() + kAllowance);
   }
-  return print(check_report(report.value(), limits.value()));
+  return print(check(config.value(), limits.value(), SystemClock().now() + timeout.value(),
+                     arguments.value()));
 }
 
 const std::string& help() {
@@ -81,12 +97,17 @@ const std::string& help() {
       "line for each finding, the worst first, with what to do.\n"
       "\n" +
       check_limits_help() +
-      "  --timeout TIME                      the daemon must have answered within it (10s)\n"
+      "  --push                              send a probe, too: it is written and synced here and\n"
+      "                                      on every peer, as a push would be, and removed\n"
+      "  --timeout TIME                      the daemon must have answered within it (10s; with\n"
+      "                                      --push 10s more than push-timeout)\n"
       "\n"
       "In parentheses: the limits without the options. Times and sizes have units (5min, 2GB). No\n"
       "quorum and failing pushes are a warning from the start. Critical whatever the limits: a\n"
       "daemon that does not answer, a conflict, a missing segment that recovery needs, an archive\n"
-      "that cannot be read, pg_wal as pg-wal-critical in the configuration says.\n"
+      "that cannot be read, pg_wal as pg-wal-critical in the configuration says, and a probe that\n"
+      "no quorum made durable within push-timeout. A node that the probe did not reach, while the\n"
+      "others are a quorum, is a warning.\n"
       "\n"
       "Exit status: 0 OK; 1 WARNING; 2 CRITICAL; 3 UNKNOWN: wrong command line or configuration.\n";
   return kText;
@@ -95,7 +116,7 @@ const std::string& help() {
 }  // namespace
 
 const Verb kCheckVerb{.name = "check",
-                      .synopsis = "check [--LIMIT VALUE...]",
+                      .synopsis = "check [--push] [--LIMIT VALUE...]",
                       .summary = "one line and an exit status for Nagios and its like",
                       .help = help(),
                       .run = run_check,

@@ -139,6 +139,8 @@ void ClientSession::on_message(const Message& message) {
     on(*expire);
   } else if (const auto* claim = std::get_if<Claim>(&message)) {
     on(*claim);
+  } else if (const auto* probe = std::get_if<ProbeQuery>(&message)) {
+    on(*probe);
   } else {
     fail(Error{Errc::kProtocol, "a message that a client may not send", ""});
   }
@@ -329,6 +331,28 @@ void ClientSession::on(const Claim& claim) {
   if (const auto waiting = claims_.find(id); waiting != claims_.end()) {
     waiting->second = open;
   }
+}
+
+void ClientSession::on(const ProbeQuery& query) {
+  if (!take_question()) {
+    return;
+  }
+  services_.probes.probe(
+      std::chrono::milliseconds(query.wait_ms),
+      [weak = weak_from_this(), id = query.id](const Result<ProbeReport>& outcome) {
+        const auto session = weak.lock();
+        if (!session || session->ended_) {
+          return;
+        }
+        --session->open_questions_;
+        if (outcome.ok()) {
+          ProbeReport report = outcome.value();
+          report.id = id;
+          session->send(report);
+        } else {
+          session->send(Done{id, PutOutcome::kStored, outcome.error(), {}});
+        }
+      });
 }
 
 void ClientSession::send(const Message& message) {

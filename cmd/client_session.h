@@ -4,6 +4,7 @@
 
 #include "archiver/expire_service.h"
 #include "archiver/look_ahead_service.h"
+#include "archiver/probe_service.h"
 #include "archiver/push_service.h"
 #include "restorer/fetch_service.h"
 #include "transport/local_socket.h"
@@ -23,6 +24,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
     FetchService& fetches;
     ExpireService& expiry;
     LookAheadService* look_ahead;  // null when it is off
+    ProbeService& probes;
     // Gives the status report in that format to the handler, from a later turn of the loop.
     std::function<void(StatusFormat, std::function<void(std::string)>)> status;
   };
@@ -58,6 +60,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   void on(const Claim& claim);
   void answer(std::uint64_t id, const Result<std::string>& verdict);
   void forget_push(std::uint64_t id);
+  void on(const ProbeQuery& query);
   void send(const Message& message);
   void fail(const Error& error);
   void update_interest();

@@ -5,6 +5,7 @@
 #include "archiver/pg_wal_gauge.h"
 #include "archiver/pg_wal_watch.h"
 #include "archiver/postgres_watch.h"
+#include "archiver/probe_service.h"
 #include "archiver/push_service.h"
 #include "archiver/status_report.h"
 #include "base/event_loop.h"
@@ -97,6 +98,8 @@ struct Daemon::Parts {
               {*loop, k, *quiet, file_system, store, fetches, l, [this] { return is_busy(); }}),
         conflicts({*loop, *quiet, store, l}),
         expiry(expire_options(c, nodes), {*loop, k, *disk, *scans, links, store, l}),
+        probes({nodes, c.quorum, c.cluster.push_timeout, seed_from_system()},
+               {*loop, *disk, links, store, pushes.shipper()}),
         space(space_options(c), {*loop, *scans, file_system, l}),
         service({ServiceManager::environment_of_process(),
                  [this](TimePoint) { return service_line(nodes, config.quorum, pushes.shipper()); },
@@ -105,11 +108,7 @@ struct Daemon::Parts {
                   {"quiet", quiet.get()},
                   {"looks", looks.get()}}},
                 l),
-        services{*loop,
-                 pushes,
-                 fetches,
-                 expiry,
-                 nullptr,
+        services{*loop, pushes, fetches, expiry, nullptr, probes,
                  [this](StatusFormat format, const std::function<void(std::string)>& handler) {
                    status(format, handler);
                  }} {}
@@ -168,6 +167,7 @@ struct Daemon::Parts {
   ScrubService scrub;
   ConflictWatch conflicts;
   ExpireService expiry;
+  ProbeService probes;
   PgWalGauge space;
   DaemonService service;
   ClientSession::Services services;
@@ -336,7 +336,7 @@ void Daemon::Parts::on_postgres() {
 TimePoint Daemon::Parts::turn(TimePoint now) {
   TimePoint next =
       std::min({pushes.tick(now), fetches.tick(now), scrub.tick(now), conflicts.tick(now),
-                expiry.tick(now), space.tick(now), service.tick(now)});
+                expiry.tick(now), probes.tick(now), space.tick(now), service.tick(now)});
   next = std::min(next, pg_wal ? pg_wal->tick(now) : kNever);
   next = std::min(next, look_ahead ? look_ahead->tick(now) : kNever);
   for (const auto& client : clients) {
@@ -414,6 +414,7 @@ void Daemon::Parts::take_over(const Config& fresh) {
   nodes = nodes_of(config);
   log.set_level(config.daemon.log_level);
   pushes.set_push_timeout(config.cluster.push_timeout);
+  probes.set_timeout(config.cluster.push_timeout);
   expiry.follow(retention_rules(config), config.retention.interval);
   space.set_limits(config.postgres.pg_wal_warning, config.postgres.pg_wal_critical);
   scrub.set_pass(config.archive.scrub, loop->now());

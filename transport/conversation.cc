@@ -20,6 +20,7 @@ bool is_answer(const Message& message) {
          std::holds_alternative<GetEnd>(message) ||
          std::holds_alternative<CompareResult>(message) ||
          std::holds_alternative<OfferDeclined>(message) ||
+         std::holds_alternative<ProbeAnswer>(message) ||
          std::holds_alternative<MachineFacts>(message);
 }
 

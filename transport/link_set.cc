@@ -21,7 +21,9 @@ bool ends_request(const Message& message) {
   return std::holds_alternative<Done>(message) || std::holds_alternative<StatResult>(message) ||
          std::holds_alternative<GetEnd>(message) ||
          std::holds_alternative<CompareResult>(message) ||
-         std::holds_alternative<OfferDeclined>(message);
+         std::holds_alternative<OfferDeclined>(message) ||
+         std::holds_alternative<ProbeAnswer>(message) ||
+         std::holds_alternative<MachineFacts>(message);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "transport/compare_codec.h"
 #include "transport/message_fields.h"
+#include "transport/report_codec.h"
 
 #include <algorithm>
 #include <array>
@@ -18,9 +19,9 @@ constexpr auto kLastErrc = Errc::kInvalid;
 
 // The variant lists the messages in the order of docs/protocol.md; these are their numbers there.
 constexpr std::size_t kTypeCount = std::variant_size_v<Message>;
-constexpr std::array<std::uint8_t, kTypeCount> kTypes = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
-                                                         11, 14, 15, 16, 17, 18, 19, 20, 21, 22,
-                                                         23, 24, 25, 26, 27, 28, 29, 30, 31};
+constexpr std::array<std::uint8_t, kTypeCount> kTypes = {
+    1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17,
+    18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 34, 35};
 
 void write(ByteWriter& out, const FileFacts& facts) {
   out.raw(facts.sha256.bytes);
@@ -61,7 +62,11 @@ void write(ByteWriter& out, const Put& message) {
   write(out, message.facts);
 }
 
-void write(ByteWriter& out, const Data& message) {
+template <typename T>
+concept IdAndBytes =
+    std::is_same_v<T, Data> || std::is_same_v<T, Probe> || std::is_same_v<T, ProbeAnswer>;
+
+void write(ByteWriter& out, const IdAndBytes auto& message) {
   CHECK(!message.bytes.empty() && message.bytes.size() <= kDataBytesMax);
   out.u64(message.id);
   out.raw(message.bytes);
@@ -202,6 +207,15 @@ void write(ByteWriter& out, const Claim& message) {
   write_stamp(out, message.stamp);
 }
 
+template <typename T>
+concept OfReports = requires(const T& message, ByteWriter& out) {
+  write_fields(message, out);
+};
+
+void write(ByteWriter& out, const OfReports auto& message) {
+  write_fields(message, out);
+}
+
 void write(ByteWriter& out, const MachineFacts& message) {
   out.u64(message.id);
   out.u64(message.clock_us);
@@ -211,11 +225,21 @@ void write(ByteWriter& out, const MachineFacts& message) {
 
 using Decoded = std::optional<Message>;
 
-// Those below are of more than an id.
+// Those below are of more than an id, of id and bytes, or of reports.
 template <typename T>
 Decoded read(Fields& in) {
-  static_assert(IdAlone<T>);
-  return T{in.u64()};
+  if constexpr (IdAlone<T>) {
+    return T{in.u64()};
+  } else if constexpr (IdAndBytes<T>) {
+    const std::uint64_t id = in.u64();
+    in.require(in.remaining() > 0 && in.remaining() <= kDataBytesMax);
+    return T{id, in.rest()};
+  } else {
+    static_assert(OfReports<T>);
+    T message;
+    read_fields(in, message);
+    return message;
+  }
 }
 
 template <>
@@ -258,13 +282,6 @@ Decoded read<Put>(Fields& in) {
   }
   const std::uint64_t file_bytes = in.u64();
   return Put{id, std::move(*name), file_bytes, in.facts()};
-}
-
-template <>
-Decoded read<Data>(Fields& in) {
-  const std::uint64_t id = in.u64();
-  in.require(in.remaining() > 0 && in.remaining() <= kDataBytesMax);
-  return Data{id, in.rest()};
 }
 
 template <>

@@ -7,6 +7,7 @@
 #include "base/file_system.h"
 #include "base/result.h"
 #include "transport/frame.h"
+#include "transport/report_messages.h"
 #include "wal/archive_compare.h"
 #include "wal/archive_store.h"
 #include "wal/gzip.h"
@@ -102,6 +103,14 @@ struct GetBegin {
 struct GetEnd {
   std::uint64_t id = 0;
   std::uint32_t file_crc32 = 0;
+};
+struct Probe {
+  std::uint64_t id = 0;
+  Bytes bytes;
+};
+struct ProbeAnswer {
+  std::uint64_t id = 0;
+  Bytes bytes;  // as they were read back
 };
 struct Reconciled {
   std::uint64_t id = 0;
@@ -201,12 +210,14 @@ struct MachineFacts {
 
 using Message =
     std::variant<Hello, Failure, Put, Data, PutEnd, Done, Stat, StatResult, Get, GetBegin, GetEnd,
-                 Reconciled, Ping, Pong, Fetch, FetchResult, StatusQuery, StatusReport,
-                 CompareRanges, CompareResult, Offer, OfferDeclined, Restored, ExpireQuery,
-                 ExpireReport, Claim, ClaimDeclined, MachineQuery, MachineFacts>;
+                 Probe, ProbeAnswer, Reconciled, Ping, Pong, Fetch, FetchResult, StatusQuery,
+                 StatusReport, CompareRanges, CompareResult, Offer, OfferDeclined, Restored,
+                 ExpireQuery, ExpireReport, Claim, ClaimDeclined, MachineQuery, MachineFacts,
+                 ProbeQuery, ProbeReport>;
 
-// Appends the message as one frame. REQUIRES: Data at most kDataBytesMax bytes, StatusReport
-// within kFramePayloadMax, CompareRanges and CompareResult within wal/archive_compare.h's limits.
+// Appends the message as one frame. REQUIRES: Data and Probes of 1 to kDataBytesMax bytes,
+// StatusReport within kFramePayloadMax, CompareRanges and CompareResult within
+// wal/archive_compare.h's limits.
 void encode(const Message& message, Bytes& out);
 
 // Nothing for an optional message of a later version (docs/protocol.md section 2).

@@ -23,9 +23,10 @@ microseconds since(TimePoint start, TimePoint now) {
   return std::chrono::duration_cast<microseconds>(now - start);
 }
 
-class Probe {
+class ProbeTalk {
  public:
-  Probe(const Clock& clock, ProbeOptions options) : clock_(clock), options_(std::move(options)) {}
+  ProbeTalk(const Clock& clock, ProbeOptions options)
+      : clock_(clock), options_(std::move(options)) {}
 
   PeerProbe run() {
     // With a forced command sshd does not look at this; without one, the answer shows it.
@@ -139,7 +140,7 @@ class Probe {
 }  // namespace
 
 PeerProbe probe_peer(const Clock& clock, ProbeOptions options) {
-  return Probe(clock, std::move(options)).run();
+  return ProbeTalk(clock, std::move(options)).run();
 }
 
 }  // namespace pgwalship

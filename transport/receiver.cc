@@ -76,6 +76,7 @@ void Receiver::on_message(Message message) {
                  [this](CompareRanges& m) { on_compare(std::move(m)); },
                  [this](const Reconciled& m) { on_reconciled(m); },
                  [this](const MachineQuery& m) { on_machine_query(m); },
+                 [this](const Probe& m) { on_probe(m); },
                  [this](const Ping& m) { outbox_.push_back(Pong{m.number}); },
                  [this](const auto&) { fail(protocol_error("a receiver takes no such message")); },
              },
@@ -390,6 +391,18 @@ void Receiver::on_machine_query(const MachineQuery& query) {
   }
   facts.value().id = query.id;
   outbox_.push_back(facts.value());
+}
+
+void Receiver::on_probe(const Probe& probe) {
+  if (!take_new_id(probe.id)) {
+    return;
+  }
+  Result<Bytes> back = store_.probe(probe.bytes);
+  if (back.ok()) {
+    outbox_.push_back(ProbeAnswer{probe.id, std::move(back).value()});
+  } else {
+    refuse(probe.id, back.error());
+  }
 }
 
 // False, and the session over, when the id belongs to a request that is still open.

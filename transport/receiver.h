@@ -70,6 +70,7 @@ class Receiver {
   void on_compare(CompareRanges asked);
   void on_reconciled(const Reconciled& reconciled);
   void on_machine_query(const MachineQuery& query);
+  void on_probe(const Probe& probe);
 
   bool take_new_id(std::uint64_t id);
   bool holds_already(const WalName& name, const Sha256& content);

@@ -75,16 +75,26 @@ Result<void> ArchiveStore::prepare() {
   return {};
 }
 
+Result<void> ArchiveStore::check_reserve() const {
+  if (options_.minimum_free_bytes == 0) {
+    return {};
+  }
+  TRY_ASSIGN(const std::uint64_t free, free_bytes());
+  if (free < options_.minimum_free_bytes) {
+    return Error{Errc::kNoSpace,
+                 "only " + std::to_string(free) + " of " +
+                     std::to_string(options_.minimum_free_bytes) +
+                     " bytes (minimum-free) are free in '" + layout_.directory() + "'",
+                 std::string(kSpaceHint)};
+  }
+  return {};
+}
+
 // (1) of the durable order.
 Result<std::unique_ptr<StagedFile>> ArchiveStore::stage(const WalName& name, Reserve reserve) {
-  if (options_.minimum_free_bytes > 0 && reserve == Reserve::kKeep) {
-    TRY_ASSIGN(const std::uint64_t free, free_bytes());
-    if (free < options_.minimum_free_bytes) {
-      return Error{Errc::kNoSpace,
-                   "store '" + name.text() + "': only " + std::to_string(free) + " of " +
-                       std::to_string(options_.minimum_free_bytes) +
-                       " bytes (minimum-free) are free in '" + layout_.directory() + "'",
-                   std::string(kSpaceHint)};
+  if (reserve == Reserve::kKeep) {
+    if (const Result<void> room = check_reserve(); !room.ok()) {
+      return room.error().within("store '" + name.text() + "'");
     }
   }
   for (int attempt = 1;; ++attempt) {

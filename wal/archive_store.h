@@ -188,9 +188,14 @@ class ArchiveStore {
   Result<Removed> remove_expired(std::span<const WalName> names);
 
   Result<std::uint64_t> free_bytes() const;
+  // In wal/archive_probe.cc: what a put would do, with bytes of no name, and nothing stays of it;
+  // what was read back. Fails as a put would. REQUIRES: some bytes, not many.
+  Result<Bytes> probe(ByteView bytes);
   const std::string& directory() const { return layout_.directory(); }
 
  private:
+  Result<void> check_reserve() const;
+  Result<Bytes> write_probe(ByteView bytes);
   Result<PutOutcome> put(StagedFile& staged, const Expected& expected);
   Result<std::unique_ptr<File>> open_file(const WalName& name) const;
   Result<FileFacts> check_staged(const StagedFile& staged, const Expected& expected) const;

@@ -6,7 +6,7 @@ import subprocess
 import unittest
 import urllib.request
 
-from harness import Case, segment, segment_name
+from harness import Case, segment, segment_name, wait_until
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
 # monitoring-plugins.org, "Development Guidelines"
@@ -45,6 +45,26 @@ class Check(Case):
                           "--critical-quorum", "0")
         cluster.stop_daemon("node1")
         self.assert_check(cluster, "node1", CRITICAL, "pgwalshipd")
+
+    def test_check_push_ships_a_probe_and_says_which_node_did_not_answer(self):
+        cluster = self.cluster(quorum="ANY 1 (*)")
+        roomy = ("--push", "--warning-free", "1MB", "--critical-free", "1MB")
+        for peer in ("node2", "node3"):
+            wait_until(lambda: cluster.peer_status("node1", peer)["counts"], 15, "it counts")
+        outcome = self.assert_check(cluster, "node1", OK, "a probe was durable on the quorum",
+                                    *roomy)
+        self.assertRegex(outcome.out, r"'probe_time'=0\.\d+s;;\d+")
+        self.assertIn("'node3_probe_time'=", outcome.out)
+        for node in cluster.names:
+            self.assertEqual(cluster.temporary_files(node), [])
+
+        cluster.freeze("node3")
+        self.assert_check(cluster, "node1", WARNING, "probe: node3: ", *roomy)
+        cluster.freeze("node2")
+        self.assert_check(cluster, "node1", CRITICAL, "probe: no quorum made it durable", *roomy,
+                          "--timeout", "3s")
+        cluster.thaw("node2")
+        cluster.thaw("node3")
 
 
 class Metrics(Case):

@@ -74,6 +74,8 @@ inline std::vector<Message> sample_messages() {
       Get{8, segment, Urgency::kAhead},
       GetBegin{7, 5'000'000, sample_facts()},
       GetEnd{7, 1},
+      Probe{9, Bytes(4, std::byte{0x5A})},
+      ProbeAnswer{9, Bytes(4, std::byte{0x5A})},
       Reconciled{9, 0xA'00000001},
       Ping{10},
       Pong{0xFFFFFFFFFFFFFFFF},
@@ -102,6 +104,12 @@ inline std::vector<Message> sample_messages() {
       ClaimDeclined{14},
       MachineQuery{14},
       MachineFacts{14, 1'700'000'000'000'000, 5'000'000, 64 << 20},
+      ProbeQuery{15, 15'000},
+      ProbeReport{15,
+                  true,
+                  20'000,
+                  {{"pgdb1.example.com", ProbeReport::State::kDurable, 9'000, ""},
+                   {"pgdb2.example.com", ProbeReport::State::kFailed, 20'000, "no answer"}}},
   };
 }
 
