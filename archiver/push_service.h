@@ -83,6 +83,8 @@ class PushService final : public LinkSet::Observer {
 
   // The local archive has a file that did not come by a push.
   void archive_grew() { feed(ArchiveGrew{}); }
+  // Compares with that peer, when it is up.
+  void compare_now(NodeId peer) { feed(CompareNow{peer}); }
   // Whether this was pushed, or pulled, by this daemon lately: then its peers know, or had it.
   bool is_own(const WalName& name) const { return own_.contains(name.text()); }
 

@@ -213,6 +213,7 @@ void Shipper::on(const Compared& event, TimePoint now) {
     return;  // the session it was asked in is gone
   }
   peer.comparing = false;
+  ++peer.view.compared;
   if (event.peer_reconciled.has_value()) {
     if (peer.view.reconciled && !*event.peer_reconciled) {
       report(Gravity::kWarning, "peer " + name_of(event.peer) +
@@ -232,6 +233,7 @@ void Shipper::on(const Compared& event, TimePoint now) {
   forget_conflicts(event.peer, differences);
   coverage_.end_comparison(event.peer, differences);
   peer.more = differences.more;
+  peer.view.conflicting = differences.conflicting.size();
   if (pulls_.idle()) {
     pulls_ripe_at_ = std::max<TimePoint>(pulls_ripe_at_, now + kPullPatience);
   }
@@ -288,6 +290,20 @@ void Shipper::on(const ArchiveGrew&, TimePoint now) {
       peer.compare_at = std::min(peer.compare_at, now + kGrewCompareDelay);
     }
   }
+}
+
+// One that is on will do, and a peer that is being caught up is compared as far as it goes: what it
+// misses is found by the next, which is soon.
+void Shipper::on(const CompareNow& event, TimePoint now) {
+  Peer& peer = peers_.at(event.peer);
+  if (!is_peer(event.peer) || peer.view.state == PeerState::kDown) {
+    return;
+  }
+  if (peer.comparing || peer.compare_at == kNever) {
+    peer.grew = true;
+    return;
+  }
+  start_compare(event.peer, now);
 }
 
 void Shipper::on(const Tick&, TimePoint now) {

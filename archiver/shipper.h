@@ -81,6 +81,9 @@ class Shipper {
     // Since when it has lacked some file; while it is current: since its last answer.
     std::optional<TimePoint> lags_since;
     std::uint64_t files_sent = 0;
+    std::uint64_t files_pulled = 0;
+    std::uint64_t compared = 0;   // comparisons that ended, failed ones included
+    std::size_t conflicting = 0;  // names with two contents, at the last that did not fail
   };
   struct OwnView {            // of the archive here
     std::size_t missing = 0;  // known files that it lacks, in flight included
@@ -143,6 +146,7 @@ class Shipper {
   void on(const ReconciledAnswered& event, TimePoint now);
   void on(const PgWalSpace& event, TimePoint now);
   void on(const ArchiveGrew& event, TimePoint now);
+  void on(const CompareNow& event, TimePoint now);
   void on(const Tick& event, TimePoint now);
 
   void become(NodeId peer, PeerState state, TimePoint now);

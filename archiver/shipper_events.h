@@ -70,10 +70,14 @@ struct PgWalSpace {  // free bytes of the file system of this node's pg_wal
 };
 // Files came into the archive here, or left it, by other hands than this Shipper's.
 struct ArchiveGrew {};
+// An operator does not want to wait for the next comparison.
+struct CompareNow {
+  NodeId peer;
+};
 struct Tick {};
 using ShipperEvent =
     std::variant<PushSubmitted, LocalStored, PeerGreeted, PeerLost, FileAnswered, FilePulled,
-                 Compared, ReconciledAnswered, PgWalSpace, ArchiveGrew, Tick>;
+                 Compared, ReconciledAnswered, PgWalSpace, ArchiveGrew, CompareNow, Tick>;
 
 struct StoreLocally {
   PushId push;

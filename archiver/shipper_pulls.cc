@@ -37,6 +37,7 @@ void Shipper::on(const FilePulled& event, TimePoint now) {
     peers_[pull->peer].progressed = true;
     if (event.result.value() == PutOutcome::kStored) {
       ++own_.files_pulled;
+      ++peers_[pull->peer].view.files_pulled;
       if (!std::exchange(pulled_some_, true)) {
         report(Gravity::kInfo, "files are missing here and are being fetched: " +
                                    std::to_string(pulls_.missing() + 1));

@@ -141,6 +141,8 @@ void ClientSession::on_message(const Message& message) {
     on(*claim);
   } else if (const auto* probe = std::get_if<ProbeQuery>(&message)) {
     on(*probe);
+  } else if (const auto* reconcile = std::get_if<ReconcileQuery>(&message)) {
+    on(*reconcile);
   } else {
     fail(Error{Errc::kProtocol, "a message that a client may not send", ""});
   }
@@ -333,24 +335,41 @@ void ClientSession::on(const Claim& claim) {
   }
 }
 
+template <typename Report>
+void ClientSession::answer_report(std::uint64_t id, const Result<Report>& report) {
+  if (report.ok()) {
+    Report answer = report.value();
+    answer.id = id;
+    send(answer);
+  } else {
+    send(Done{id, PutOutcome::kStored, report.error(), {}});
+  }
+}
+
 void ClientSession::on(const ProbeQuery& query) {
   if (!take_question()) {
     return;
   }
   services_.probes.probe(
       std::chrono::milliseconds(query.wait_ms),
-      [weak = weak_from_this(), id = query.id](const Result<ProbeReport>& outcome) {
-        const auto session = weak.lock();
-        if (!session || session->ended_) {
-          return;
+      [weak = weak_from_this(), id = query.id](const Result<ProbeReport>& report) {
+        if (const auto session = weak.lock(); session && !session->ended_) {
+          --session->open_questions_;
+          session->answer_report(id, report);
         }
-        --session->open_questions_;
-        if (outcome.ok()) {
-          ProbeReport report = outcome.value();
-          report.id = id;
-          session->send(report);
-        } else {
-          session->send(Done{id, PutOutcome::kStored, outcome.error(), {}});
+      });
+}
+
+void ClientSession::on(const ReconcileQuery& query) {
+  if (!take_question()) {
+    return;
+  }
+  services_.reconciling.reconcile(
+      query.peer, services_.loop.now(),
+      [weak = weak_from_this(), id = query.id](const Result<ReconcileReport>& report) {
+        if (const auto session = weak.lock(); session && !session->ended_) {
+          session->open_questions_ -= !report.ok() || report.value().last ? 1 : 0;
+          session->answer_report(id, report);
         }
       });
 }

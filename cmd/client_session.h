@@ -6,6 +6,7 @@
 #include "archiver/look_ahead_service.h"
 #include "archiver/probe_service.h"
 #include "archiver/push_service.h"
+#include "archiver/reconcile_service.h"
 #include "restorer/fetch_service.h"
 #include "transport/local_socket.h"
 
@@ -25,6 +26,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
     ExpireService& expiry;
     LookAheadService* look_ahead;  // null when it is off
     ProbeService& probes;
+    ReconcileService& reconciling;
     // Gives the status report in that format to the handler, from a later turn of the loop.
     std::function<void(StatusFormat, std::function<void(std::string)>)> status;
   };
@@ -61,6 +63,9 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   void answer(std::uint64_t id, const Result<std::string>& verdict);
   void forget_push(std::uint64_t id);
   void on(const ProbeQuery& query);
+  void on(const ReconcileQuery& query);
+  template <typename Report>
+  void answer_report(std::uint64_t id, const Result<Report>& report);
   void send(const Message& message);
   void fail(const Error& error);
   void update_interest();

@@ -7,6 +7,7 @@
 #include "archiver/postgres_watch.h"
 #include "archiver/probe_service.h"
 #include "archiver/push_service.h"
+#include "archiver/reconcile_service.h"
 #include "archiver/status_report.h"
 #include "base/event_loop.h"
 #include "base/posix_file_system.h"
@@ -100,6 +101,7 @@ struct Daemon::Parts {
         expiry(expire_options(c, nodes), {*loop, k, *disk, *scans, links, store, l}),
         probes({nodes, c.quorum, c.cluster.push_timeout, seed_from_system()},
                {*loop, *disk, links, store, pushes.shipper()}),
+        reconciling(nodes, {pushes.shipper(), [this](NodeId peer) { pushes.compare_now(peer); }}),
         space(space_options(c), {*loop, *scans, file_system, l}),
         service({ServiceManager::environment_of_process(),
                  [this](TimePoint) { return service_line(nodes, config.quorum, pushes.shipper()); },
@@ -108,7 +110,7 @@ struct Daemon::Parts {
                   {"quiet", quiet.get()},
                   {"looks", looks.get()}}},
                 l),
-        services{*loop, pushes, fetches, expiry, nullptr, probes,
+        services{*loop, pushes, fetches, expiry, nullptr, probes, reconciling,
                  [this](StatusFormat format, const std::function<void(std::string)>& handler) {
                    status(format, handler);
                  }} {}
@@ -168,6 +170,7 @@ struct Daemon::Parts {
   ConflictWatch conflicts;
   ExpireService expiry;
   ProbeService probes;
+  ReconcileService reconciling;
   PgWalGauge space;
   DaemonService service;
   ClientSession::Services services;
@@ -334,9 +337,9 @@ void Daemon::Parts::on_postgres() {
 }
 
 TimePoint Daemon::Parts::turn(TimePoint now) {
-  TimePoint next =
-      std::min({pushes.tick(now), fetches.tick(now), scrub.tick(now), conflicts.tick(now),
-                expiry.tick(now), probes.tick(now), space.tick(now), service.tick(now)});
+  TimePoint next = std::min({pushes.tick(now), fetches.tick(now), scrub.tick(now),
+                             conflicts.tick(now), expiry.tick(now), probes.tick(now),
+                             reconciling.tick(now), space.tick(now), service.tick(now)});
   next = std::min(next, pg_wal ? pg_wal->tick(now) : kNever);
   next = std::min(next, look_ahead ? look_ahead->tick(now) : kNever);
   for (const auto& client : clients) {

@@ -19,9 +19,9 @@ namespace {
 
 // In the order of the help.
 const std::array kVerbs{
-    &kPushVerb,      &kFetchVerb,    &kReceiveVerb, &kStatusVerb, &kCheckVerb,
-    &kMetricsVerb,   &kTimelineVerb, &kVerifyVerb,  &kExpireVerb, &kCleanupVerb,
-    &kConflictsVerb, &kRescueVerb,   &kKeysVerb,    &kConfigVerb, &kAdoptVerb,
+    &kPushVerb,     &kFetchVerb,  &kReceiveVerb,   &kStatusVerb, &kCheckVerb,   &kMetricsVerb,
+    &kTimelineVerb, &kVerifyVerb, &kReconcileVerb, &kExpireVerb, &kCleanupVerb, &kConflictsVerb,
+    &kRescueVerb,   &kKeysVerb,   &kConfigVerb,    &kAdoptVerb,
 };
 
 void print(std::string_view text) {

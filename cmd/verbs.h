@@ -29,6 +29,7 @@ extern const Verb kRescueVerb;
 extern const Verb kStatusVerb;
 extern const Verb kTimelineVerb;
 extern const Verb kVerifyVerb;
+extern const Verb kReconcileVerb;
 extern const Verb kConflictsVerb;
 extern const Verb kCheckVerb;
 extern const Verb kMetricsVerb;

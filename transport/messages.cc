@@ -21,7 +21,7 @@ constexpr auto kLastErrc = Errc::kInvalid;
 constexpr std::size_t kTypeCount = std::variant_size_v<Message>;
 constexpr std::array<std::uint8_t, kTypeCount> kTypes = {
     1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17,
-    18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 34, 35};
+    18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35};
 
 void write(ByteWriter& out, const FileFacts& facts) {
   out.raw(facts.sha256.bytes);

@@ -213,7 +213,7 @@ using Message =
                  Probe, ProbeAnswer, Reconciled, Ping, Pong, Fetch, FetchResult, StatusQuery,
                  StatusReport, CompareRanges, CompareResult, Offer, OfferDeclined, Restored,
                  ExpireQuery, ExpireReport, Claim, ClaimDeclined, MachineQuery, MachineFacts,
-                 ProbeQuery, ProbeReport>;
+                 ReconcileQuery, ReconcileReport, ProbeQuery, ProbeReport>;
 
 // Appends the message as one frame. REQUIRES: Data and Probes of 1 to kDataBytesMax bytes,
 // StatusReport within kFramePayloadMax, CompareRanges and CompareResult within

@@ -11,6 +11,49 @@ std::size_t read_count(Fields& in) {
 
 }  // namespace
 
+void write_fields(const ReconcileQuery& message, ByteWriter& out) {
+  out.u64(message.id);
+  out.text(message.peer);
+}
+
+void read_fields(Fields& in, ReconcileQuery& message) {
+  message.id = in.u64();
+  message.peer = in.text();
+}
+
+void write_fields(const ReconcileReport& message, ByteWriter& out) {
+  CHECK(message.nodes.size() <= kReportNodesMax);
+  out.u64(message.id);
+  out.u8(message.last ? 1 : 0);
+  out.u16(static_cast<std::uint16_t>(message.nodes.size()));
+  for (const ReconcileReport::Node& node : message.nodes) {
+    out.text(node.name);
+    out.u8(number_of(node.state));
+    out.u64(node.received);
+    out.u64(node.to_receive);
+    out.u64(node.sent);
+    out.u64(node.to_send);
+    out.u64(node.conflicts);
+    out.text(node.why);
+  }
+}
+
+void read_fields(Fields& in, ReconcileReport& message) {
+  message.id = in.u64();
+  message.last = in.flag();
+  message.nodes.resize(read_count(in));
+  for (ReconcileReport::Node& node : message.nodes) {
+    node.name = in.text();
+    node.state = in.one_of(ReconcileReport::State::kGoesOn, ReconcileReport::State::kUnreachable);
+    node.received = in.u64();
+    node.to_receive = in.u64();
+    node.sent = in.u64();
+    node.to_send = in.u64();
+    node.conflicts = in.u64();
+    node.why = in.text();
+  }
+}
+
 void write_fields(const ProbeQuery& message, ByteWriter& out) {
   out.u64(message.id);
   out.u32(message.wait_ms);

@@ -7,9 +7,13 @@
 
 namespace pgwalship {
 
+void write_fields(const ReconcileQuery& message, ByteWriter& out);
+void write_fields(const ReconcileReport& message, ByteWriter& out);
 void write_fields(const ProbeQuery& message, ByteWriter& out);
 void write_fields(const ProbeReport& message, ByteWriter& out);
 
+void read_fields(Fields& in, ReconcileQuery& message);
+void read_fields(Fields& in, ReconcileReport& message);
 void read_fields(Fields& in, ProbeQuery& message);
 void read_fields(Fields& in, ProbeReport& message);
 

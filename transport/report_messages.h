@@ -10,6 +10,28 @@ namespace pgwalship {
 // More nodes are not in a report.
 inline constexpr std::size_t kReportNodesMax = 64;
 
+struct ReconcileQuery {
+  std::uint64_t id = 0;
+  std::string peer;  // empty: every one
+};
+struct ReconcileReport {
+  enum class State : std::uint8_t { kGoesOn = 0, kEqual = 1, kFailed = 2, kUnreachable = 3 };
+  struct Node {
+    std::string name;
+    State state = State::kGoesOn;
+    std::uint64_t received = 0;
+    std::uint64_t to_receive = 0;  // from any peer
+    std::uint64_t sent = 0;
+    std::uint64_t to_send = 0;
+    std::uint64_t conflicts = 0;
+    std::string why = {};
+    friend bool operator==(const Node&, const Node&) = default;
+  };
+  std::uint64_t id = 0;
+  bool last = false;
+  std::vector<Node> nodes;
+};
+
 struct ProbeQuery {
   std::uint64_t id = 0;
   std::uint32_t wait_ms = 0;

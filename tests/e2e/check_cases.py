@@ -1,5 +1,6 @@
 """check and metrics: what monitoring systems read."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -65,6 +66,25 @@ class Check(Case):
                           "--timeout", "3s")
         cluster.thaw("node2")
         cluster.thaw("node3")
+
+    def test_reconcile_levels_the_archives_now_and_says_what_came_over(self):
+        cluster = self.cluster(nodes=2)
+        self.assert_push(cluster.push("node1", segment_name(1), segment(1)), 0)
+        cluster.wait_peer("node1", "node2", "current")
+        # Taken away behind the daemons' backs.
+        (cluster.archive_dir("node2") / f"{segment_name(1)}.gz").unlink()
+        outcome = cluster.pgwalship("node1", "reconcile", "node2")
+        self.assertEqual((outcome.code, outcome.out), (0, "node2: equal, 1 sent\n"), outcome)
+        self.assertEqual(cluster.archived("node2", segment_name(1)), segment(1))
+        outcome = cluster.pgwalship("node1", "reconcile", "--json")
+        self.assertEqual(json.loads(outcome.out)["peers"][0]["state"], "equal")
+        self.assertEqual(cluster.pgwalship("node1", "reconcile", "node9").code, 2)
+
+        cluster.kill("node2")
+        cluster.wait_peer("node1", "node2", "down")
+        outcome = cluster.pgwalship("node1", "reconcile")
+        self.assertEqual(outcome.code, 1, outcome)
+        self.assertIn("node2: unreachable: ", outcome.out)
 
 
 class Metrics(Case):

@@ -104,6 +104,12 @@ inline std::vector<Message> sample_messages() {
       ClaimDeclined{14},
       MachineQuery{14},
       MachineFacts{14, 1'700'000'000'000'000, 5'000'000, 64 << 20},
+      ReconcileQuery{15, "pgdb2.example.com"},
+      ReconcileReport{
+          15,
+          true,
+          {{"pgdb2.example.com", ReconcileReport::State::kEqual, 1, 2, 3, 4, 5, ""},
+           {"pgdb3.example.com", ReconcileReport::State::kUnreachable, 0, 0, 0, 7, 0, "no route"}}},
       ProbeQuery{15, 15'000},
       ProbeReport{15,
                   true,

@@ -63,6 +63,8 @@ TEST(Messages, HaveTheNumbersOfTheDocument) {
   EXPECT_EQ(frame_of(MachineFacts{}).type, 31);
   EXPECT_EQ(frame_of(Probe{1, Bytes(1)}).type, 12);
   EXPECT_EQ(frame_of(ProbeAnswer{1, Bytes(1)}).type, 13);
+  EXPECT_EQ(frame_of(ReconcileQuery{}).type, 32);
+  EXPECT_EQ(frame_of(ReconcileReport{}).type, 33);
   EXPECT_EQ(frame_of(ProbeQuery{}).type, 34);
   EXPECT_EQ(frame_of(ProbeReport{}).type, 35);
 }

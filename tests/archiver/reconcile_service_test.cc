@@ -1,0 +1,121 @@
+#include "archiver/reconcile_service.h"
+
+#include "tests/archiver/shipper_fixture.h"
+
+#include <gmock/gmock.h>
+
+namespace pgwalship {
+namespace {
+
+using State = ReconcileReport::State;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class ReconcileServiceTest : public ShipperTest {
+ protected:
+  void ask(const std::string& peer = "") {
+    service_.reconcile(peer, now_, [this](const Result<ReconcileReport>& report) {
+      last_ = report;
+      ++reports_came_;
+    });
+  }
+  void turn(double seconds) {
+    at(seconds);
+    now_ = TimePoint(std::chrono::hours(1)) +
+           std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+    service_.tick(now_);
+  }
+  ReconcileReport::Node node_of(std::size_t index) const { return last_->value().nodes.at(index); }
+  bool is_over() const { return last_ && (!last_->ok() || last_->value().last); }
+
+  ReconcileService service_{NodeList{{node("a"), node("b"), node("c")}, a},
+                            {*shipper_, [this](NodeId peer) { step(CompareNow{peer}); }}};
+  TimePoint now_{std::chrono::hours(1)};
+  std::optional<Result<ReconcileReport>> last_;
+  int reports_came_ = 0;
+};
+
+TEST_F(ReconcileServiceTest, ComparesAtOnceAndEndsWhenBothHoldTheSame) {
+  up(b);
+  up(c);
+  asked();
+  ask();
+  EXPECT_THAT(asked(), ElementsAre("compare b", "compare c"));
+  compared(b, segments(1, 2), segments(1, 2));
+  turn(1);
+  EXPECT_FALSE(is_over());
+  compared(c, segments(1, 2), segments(1, 2));
+  turn(2);
+  ASSERT_TRUE(is_over());
+  EXPECT_EQ(node_of(0), (ReconcileReport::Node{.name = "b", .state = State::kEqual}));
+  EXPECT_EQ(node_of(1), (ReconcileReport::Node{.name = "c", .state = State::kEqual}));
+}
+
+TEST_F(ReconcileServiceTest, CountsWhatCameOver) {
+  up(b);
+  ask("b");
+  compared(b, segments(1, 1), segments(2, 2));
+  turn(1);
+  EXPECT_EQ(node_of(0).to_send, 1U);
+  EXPECT_EQ(node_of(0).to_receive, 1U);
+  answer(b, segment(1));
+  turn(5);
+  pulled(segment(2));
+  turn(6);
+  ASSERT_TRUE(is_over());
+  EXPECT_EQ(node_of(0),
+            (ReconcileReport::Node{.name = "b", .state = State::kEqual, .received = 1, .sent = 1}));
+}
+
+TEST_F(ReconcileServiceTest, SaysWhoIsAwayAndWhatFailed) {
+  up(b);
+  lose(c, "no route");
+  ask();
+  compared(b, Error{Errc::kIo, "cannot read", ""});
+  turn(1);
+  ASSERT_TRUE(is_over());
+  EXPECT_EQ(node_of(0).state, State::kFailed);
+  EXPECT_THAT(node_of(0).why, HasSubstr("cannot read"));
+  EXPECT_EQ(node_of(1).state, State::kUnreachable);
+  EXPECT_EQ(node_of(1).why, "no route");
+}
+
+TEST_F(ReconcileServiceTest, AComparisonThatIsOnWillDo) {
+  greet(b);
+  asked();
+  ask("b");
+  EXPECT_THAT(asked(), IsEmpty());
+  compared(b);
+  turn(1);
+  EXPECT_TRUE(is_over());
+}
+
+TEST_F(ReconcileServiceTest, GivesUpWhenNothingMoves) {
+  up(b);
+  ask("b");
+  turn(1);
+  EXPECT_FALSE(is_over());
+  turn(300);
+  ASSERT_TRUE(is_over());
+  EXPECT_EQ(node_of(0).state, State::kFailed);
+  EXPECT_THAT(node_of(0).why, HasSubstr("nothing has moved"));
+}
+
+TEST_F(ReconcileServiceTest, AnUnknownPeerIsAnErrorAtOnce) {
+  ask("x");
+  ASSERT_TRUE(is_over());
+  EXPECT_EQ(last_->error().code, Errc::kInvalid);
+}
+
+TEST_F(ReconcileServiceTest, TooManyAtATimeAreTurnedAway) {
+  up(b);
+  for (int i = 0; i < 9; ++i) {
+    ask("b");
+  }
+  ASSERT_TRUE(is_over());
+  EXPECT_EQ(last_->error().code, Errc::kRetry);
+}
+
+}  // namespace
+}  // namespace pgwalship
