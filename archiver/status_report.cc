@@ -54,6 +54,10 @@ Json peers_json(const StatusInputs& in) {
     peer["connects"] = counters.connects;
     peer["bytes_received"] = counters.bytes_received;
     peer["round_trip_ms"] = std::chrono::duration<double, std::milli>(counters.round_trip).count();
+    if (const auto offset = in.clocks == nullptr ? std::nullopt : in.clocks->offset(id)) {
+      peer["clock_offset_seconds"] = std::chrono::duration<double>(offset->ahead).count();
+      peer["clock_offset_error_seconds"] = std::chrono::duration<double>(offset->error).count();
+    }
     peer["bytes_sent"] = counters.bytes_sent;
     const std::uint64_t by_hash = in.pushes == nullptr ? 0 : in.pushes->acknowledged_by_hash(id);
     peer["files_sent"] = view.files_sent - std::min(by_hash, view.files_sent);
@@ -118,6 +122,10 @@ Json archive_json(const StatusInputs& in) {
   if (in.disk.free_bytes) {
     archive["free_bytes"] = *in.disk.free_bytes;
   }
+  if (in.archive_size.bytes) {
+    archive["bytes"] = *in.archive_size.bytes;
+  }
+  archive["arrived"] = in.archive_size.arrived;
   const Shipper::OwnView& own = in.shipper.own();
   archive["missing"] = own.missing;
   archive["fetching"] = own.in_flight;
@@ -125,6 +133,7 @@ Json archive_json(const StatusInputs& in) {
   archive["fetch_error"] = own.last_error;
   archive["minimum_free_bytes"] = in.daemon.minimum_free_bytes;
   archive["quarantined"] = in_need_of_a_look(in.disk.quarantined);
+  archive["quarantine_files"] = in.disk.quarantined.size();
   archive["error"] = in.disk.error;
   archive["reading"] = in.disk.reading;
   return archive;

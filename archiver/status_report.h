@@ -2,10 +2,12 @@
 // words in it are those of the log. Pure.
 #pragma once
 
+#include "archiver/archive_gauge.h"
 #include "archiver/back_fill.h"
 #include "archiver/conflict_watch.h"
 #include "archiver/expire_service.h"
 #include "archiver/look_ahead.h"
+#include "archiver/peer_clocks.h"
 #include "archiver/pg_wal_forecast.h"
 #include "archiver/postgres_facts.h"
 #include "archiver/push_service.h"
@@ -89,6 +91,8 @@ struct StatusInputs {
   const PushService* pushes = nullptr;          // for what peers acknowledged by hash
   const BackFill::View* back_fill = nullptr;    // null: not done, without data-directory
   const LookAhead::View* look_ahead = nullptr;  // null: it is off
+  const PeerClocks* clocks = nullptr;           // null: nobody was asked
+  ArchiveGauge::View archive_size = {};
   DaemonFacts daemon = {};
 };
 std::string status_json(const StatusInputs& inputs);

@@ -34,7 +34,8 @@ constexpr std::array kCounts{CountOption{"backlog", &CheckLimits::backlog, Unit:
 constexpr std::array kTimes{
     TimeOption{"age", &CheckLimits::age, "the oldest of these waits, or pushes fail, so long"},
     TimeOption{"peer", &CheckLimits::peer, "a peer is away or behind for so long"},
-    TimeOption{"quorum", &CheckLimits::quorum, "the quorum is not held for so long"}};
+    TimeOption{"quorum", &CheckLimits::quorum, "the quorum is not held for so long"},
+    TimeOption{"clock", &CheckLimits::clock, "a peer's clock is off by so much"}};
 
 Result<std::uint64_t> parse_count(std::string_view text, Unit unit) {
   if (unit == Unit::kBytes) {

@@ -31,6 +31,8 @@ struct CheckLimits {
   Time peer{std::chrono::minutes(5), std::chrono::hours(24)};
   // For how long there is no quorum. A restart of the daemon is forgiven.
   Time quorum{std::chrono::seconds(0), std::chrono::seconds(30)};
+  // How far a peer's clock is off: recovery to a time, and days of [retention], go by clocks.
+  Time clock{std::chrono::seconds(2), std::chrono::minutes(1)};
   // Free bytes for the archive; below [archive] minimum-free it is critical always.
   Count free{5ULL << 30, 1ULL << 30};
 };

@@ -4,10 +4,14 @@
 #include "cmd/units.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 namespace pgwalship {
 namespace {
+
+// Nothing in quarantine goes by itself: it may be the last copy of what a client was refused.
+constexpr double kQuarantineMax = 100;
 
 double seconds_of(std::chrono::milliseconds time) {
   return std::chrono::duration<double>(time).count();
@@ -192,6 +196,12 @@ class Examination {
            many(static_cast<double>(files.size()), "file", "files") + " in quarantine",
            "look at the disk's health; remove them by hand when the archive is good again");
     }
+    if (const double all = report_number_or_zero(archive, "quarantine_files");
+        all > kQuarantineMax) {
+      find(CheckLevel::kWarning, "quarantine holds " + plain(all) + " files, decided ones included",
+           "nothing goes from there by itself: look why so many come, and remove from "
+           ".pgwalship/quarantine what is decided (.resolved-, .same-records-)");
+    }
   }
 
   void pg_wal() {
@@ -273,11 +283,27 @@ class Examination {
       if (well && !report_flag(peer, "counts").value_or(true)) {
         find(CheckLevel::kWarning, "peer " + name + " does not count yet");
       }
+      clock(peer, name);
       if (report_flag(peer, "configuration_differs").value_or(false)) {
         find(CheckLevel::kWarning, "peer " + name + " has another configuration",
              "make [cluster] the same on all nodes, and restart the daemons");
       }
     }
+  }
+
+  // What the measurement may be wrong by is not held against the peer.
+  void clock(const ReportJson& peer, const std::string& name) {
+    const auto offset = report_number(peer, "clock_offset_seconds");
+    if (!offset) {
+      return;
+    }
+    const double off = std::abs(*offset);
+    measure_time(name + "_clock", off, limits_.clock);
+    const double sure = off - report_number_or_zero(peer, "clock_offset_error_seconds");
+    find(above(sure, limits_.clock),
+         "the clock of " + name + " is " + plain(off) + " s " +
+             (*offset > 0 ? "ahead of" : "behind") + " this node's",
+         "let all nodes follow one time (chrony, systemd-timesyncd)");
   }
 
   static std::string words_of(const std::string& state) {

@@ -1,7 +1,9 @@
 #include "cmd/daemon.h"
 
+#include "archiver/archive_gauge.h"
 #include "archiver/conflict_watch.h"
 #include "archiver/expire_service.h"
+#include "archiver/peer_clocks.h"
 #include "archiver/pg_wal_gauge.h"
 #include "archiver/pg_wal_watch.h"
 #include "archiver/postgres_watch.h"
@@ -102,6 +104,8 @@ struct Daemon::Parts {
         probes({nodes, c.quorum, c.cluster.push_timeout, seed_from_system()},
                {*loop, *disk, links, store, pushes.shipper()}),
         reconciling(nodes, {pushes.shipper(), [this](NodeId peer) { pushes.compare_now(peer); }}),
+        clocks(nodes, k, links),
+        archive_size(c.archive.directory, {*quiet, file_system}),
         space(space_options(c), {*loop, *scans, file_system, l}),
         service({ServiceManager::environment_of_process(),
                  [this](TimePoint) { return service_line(nodes, config.quorum, pushes.shipper()); },
@@ -171,6 +175,8 @@ struct Daemon::Parts {
   ExpireService expiry;
   ProbeService probes;
   ReconcileService reconciling;
+  PeerClocks clocks;
+  ArchiveGauge archive_size;
   PgWalGauge space;
   DaemonService service;
   ClientSession::Services services;
@@ -269,6 +275,7 @@ Result<void> Daemon::Parts::watch_archive() {
   }
   index.on_growth([this](const std::optional<WalName>& name) {
     if (!name || !pushes.is_own(*name)) {
+      archive_size.file_arrived();
       pushes.archive_grew();
     }
   });
@@ -337,9 +344,10 @@ void Daemon::Parts::on_postgres() {
 }
 
 TimePoint Daemon::Parts::turn(TimePoint now) {
-  TimePoint next = std::min({pushes.tick(now), fetches.tick(now), scrub.tick(now),
-                             conflicts.tick(now), expiry.tick(now), probes.tick(now),
-                             reconciling.tick(now), space.tick(now), service.tick(now)});
+  TimePoint next =
+      std::min({pushes.tick(now), fetches.tick(now), scrub.tick(now), conflicts.tick(now),
+                expiry.tick(now), probes.tick(now), reconciling.tick(now), clocks.tick(now),
+                archive_size.tick(now), space.tick(now), service.tick(now)});
   next = std::min(next, pg_wal ? pg_wal->tick(now) : kNever);
   next = std::min(next, look_ahead ? look_ahead->tick(now) : kNever);
   for (const auto& client : clients) {
@@ -487,6 +495,8 @@ void Daemon::Parts::read_status(const std::function<void(std::string)>& handler)
                        .pushes = &pushes,
                        .back_fill = pg_wal ? &pg_wal->view() : nullptr,
                        .look_ahead = look_ahead ? &look_ahead->view() : nullptr,
+                       .clocks = &clocks,
+                       .archive_size = archive_size.view(),
                        .daemon = {PGWALSHIP_VERSION, clock.wall(), loop->now() - started_at,
                                   config.archive.minimum_free_bytes}}));
     };

@@ -121,6 +121,9 @@ class Writer {
     constexpr double kPerMillisecond = 0.001;
     each_peer("pgwalship_peer_round_trip_seconds", Type::kGauge,
               "Round trip of the last keepalive.", "round_trip_ms", kPerMillisecond);
+    each_peer("pgwalship_peer_clock_offset_seconds", Type::kGauge,
+              "How far the peer's clock is ahead of this node's; negative: behind.",
+              "clock_offset_seconds");
     each_peer_flag("pgwalship_peer_configuration_differs",
                    "1 when the peer has another [cluster] section.", "configuration_differs");
     each_peer("pgwalship_peer_connects_total", Type::kCounter,
@@ -186,6 +189,12 @@ class Writer {
     const ReportJson& archive = part("archive");
     add("pgwalship_archive_files", Type::kGauge, "Files in the archive, whoever put them there.",
         report_number(archive, "files"));
+    add("pgwalship_archive_bytes", Type::kGauge,
+        "Size of the files in the archive; looked at every five minutes.",
+        report_number(archive, "bytes"));
+    add("pgwalship_archive_arrived_files_total", Type::kCounter,
+        "Files that others put into the archive: peers' daemons, mostly; and back-fill.",
+        report_number(archive, "arrived"));
     add("pgwalship_archive_free_bytes", Type::kGauge, "Free space of the archive's file system.",
         report_number(archive, "free_bytes"));
     add("pgwalship_archive_minimum_free_bytes", Type::kGauge,

@@ -209,5 +209,25 @@ TEST_F(CheckRules, FieldsOfAnotherTypeAreNothing) {
   }
 }
 
+TEST_F(CheckRules, AClockThatIsOffIsAWarningAndFarOffCritical) {
+  report_["peers"][0]["clock_offset_seconds"] = 0.5;
+  report_["peers"][0]["clock_offset_error_seconds"] = 0.001;
+  expect(result(), CheckLevel::kOk, "'pgdb2_clock'=0.500s;2;60;0");
+  report_["peers"][0]["clock_offset_seconds"] = -3;
+  expect(result(), CheckLevel::kWarning, "the clock of pgdb2 is 3 s behind this node's");
+  report_["peers"][0]["clock_offset_seconds"] = 100;
+  expect(result(), CheckLevel::kCritical, "the clock of pgdb2 is 100 s ahead of this node's");
+  report_["peers"][0]["clock_offset_seconds"] = 2.2;
+  report_["peers"][0]["clock_offset_error_seconds"] = 0.5;
+  expect(result(), CheckLevel::kOk, "pgdb2_clock");
+}
+
+TEST_F(CheckRules, AQuarantineThatGrowsIsAWarning) {
+  report_["archive"]["quarantine_files"] = 100;
+  EXPECT_EQ(result().level, CheckLevel::kOk);
+  report_["archive"]["quarantine_files"] = 101;
+  expect(result(), CheckLevel::kWarning, "quarantine holds 101 files");
+}
+
 }  // namespace
 }  // namespace pgwalship
