@@ -6,6 +6,7 @@
 #include "cmd/emergency_exit.h"
 #include "cmd/paths.h"
 #include "cmd/setup_program.h"
+#include "cmd/terminal.h"
 #include "cmd/whole_file.h"
 #include "restorer/verification.h"
 #include "wal/data_directory.h"
@@ -29,32 +30,6 @@ constexpr int kImperfect = 3;
 // Each reader needs up to 33 MiB, and more than so many do not get more out of a disk.
 constexpr unsigned kReadersMax = 4;
 constexpr std::size_t kCopyBytes = std::size_t{256} << 10;
-constexpr std::chrono::milliseconds kProgressInterval{200};
-
-// One line on a terminal that is written over.
-class ProgressText {
- public:
-  ~ProgressText() { clear(); }
-  void show(const std::string& what, std::size_t done, std::size_t all) {
-    const TimePoint now = clock_.now();
-    if (on_terminal_ && (now >= next_ || done == all)) {
-      next_ = now + kProgressInterval;
-      shown_ = true;
-      print_note("\r\033[K" + what + " " + std::to_string(done) + " of " + std::to_string(all));
-    }
-  }
-  void clear() {
-    if (std::exchange(shown_, false)) {
-      print_note("\r\033[K");
-    }
-  }
-
- private:
-  SystemClock clock_;
-  const bool on_terminal_ = ::isatty(STDERR_FILENO) == 1;
-  TimePoint next_{};
-  bool shown_ = false;
-};
 
 struct AdoptCall {
   Adoption adoption;
@@ -93,6 +68,8 @@ class Adopter {
   void verify(const std::vector<WalName>& names) {
     std::atomic<std::size_t> next = 0;
     std::mutex mutex;
+    std::uint64_t bytes = 0;
+    ProgressLine progress(clock_);
     {
       std::vector<std::jthread> readers;
       const unsigned count = std::clamp(std::thread::hardware_concurrency(), 1U, kReadersMax);
@@ -102,12 +79,17 @@ class Adopter {
             CheckedFile file = check_file(from_, names[at], 0);
             const std::lock_guard lock(mutex);
             checked_.push_back(std::move(file));
-            progress_.show("verified", checked_.size(), names.size());
+            bytes += checked_.back().file_bytes;
+            progress.show({.what = "verified",
+                           .done = checked_.size(),
+                           .all = names.size(),
+                           .bytes = bytes,
+                           .now = checked_.back().name.text()});
           }
         });
       }
     }
-    progress_.clear();
+    progress.clear();
     std::sort(checked_.begin(), checked_.end(),
               [](const CheckedFile& a, const CheckedFile& b) { return a.name < b.name; });
   }
@@ -164,8 +146,9 @@ class Adopter {
     }
     std::size_t brought = 0;
     std::size_t done = 0;
+    ProgressLine progress(clock_);
     for (const WalName& name : good_) {
-      progress_.show("copied", done++, good_.size());
+      progress.show({.what = "copied", .done = done++, .all = good_.size(), .now = name.text()});
       const Result<bool> copied = bring(store, name);
       if (copied.ok()) {
         brought += copied.value() ? 1 : 0;
@@ -174,11 +157,11 @@ class Adopter {
       if (copied.error().code == Errc::kNoSpace || copied.error().code == Errc::kIo) {
         return copied.error().within(name.text());
       }
-      progress_.clear();
+      progress.clear();
       print_problem(
           {Problem::Kind::kForeign, name.text(), copied.error().message, copied.error().hint, {}});
     }
-    progress_.clear();
+    progress.clear();
     print_out(std::to_string(brought) + " copied into '" + into + "', " +
               std::to_string(good_.size() - brought) + " were there\n");
     return {};
@@ -216,7 +199,7 @@ class Adopter {
   const AdoptCall& call_;
   FileSystem& files_;
   const ArchiveStore from_;
-  ProgressText progress_;
+  SystemClock clock_;
   std::vector<CheckedFile> checked_;
   Verification verification_;
   std::vector<WalName> good_;
