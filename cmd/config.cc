@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "cmd/config_keys.h"
 #include "cmd/config_problems.h"
+#include "cmd/corosync_nodes.h"
 #include "cmd/ini.h"
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <netdb.h>
 #include <pwd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -61,9 +63,17 @@ Result<std::string> current_user() {
 
 Result<std::string> read_file(const std::string& path) {
   const std::string doing = "open '" + path + "'";
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // O_NONBLOCK: a FIFO of that name must not hang us; for regular files it means nothing.
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file.valid()) {
     return errno_error(doing, errno);
+  }
+  struct stat found {};
+  if (::fstat(file.get(), &found) != 0) {
+    return errno_error("stat '" + path + "'", errno);
+  }
+  if (!S_ISREG(found.st_mode) && !S_ISCHR(found.st_mode)) {
+    return Error{Errc::kInvalid, doing + ": not a regular file", ""};
   }
   std::string text;
   std::array<char, 4096> block{};
@@ -135,15 +145,37 @@ class Loader {
     }
     std::string& written = config_.values[where];
     written += (written.empty() ? "" : "\n") + entry.value;
-    const Result<void> result = entry.value.empty()
-                                    ? Error{Errc::kInvalid, "the value is missing", ""}
-                                    : key->set(config_, entry.value);
+    const Result<void> result =
+        entry.value.empty()                    ? Error{Errc::kInvalid, "the value is missing", ""}
+        : is_node && entry.value == "corosync" ? add_corosync_nodes(*key)
+                                               : key->set(config_, entry.value);
     if (!result.ok()) {
       problems_.add(entry.line, where, result.error());
       broken_.push_back(where);
-    } else if (is_node) {
-      node_lines_.push_back(entry.line);
     }
+    node_lines_.resize(config_.nodes.size(), entry.line);
+  }
+
+  // As if its nodes stood here. The file is what a running Corosync has read; asking it would mean
+  // a process, and a wait, for each segment.
+  Result<void> add_corosync_nodes(const ConfigKey& key) {
+    const auto add = [&]() -> Result<void> {
+      TRY_ASSIGN(const std::string text, read_file(options_.corosync_conf));
+      const auto nodes = parse_corosync_nodes(text);
+      if (!nodes.ok()) {
+        return nodes.error().within("'" + options_.corosync_conf + "'");
+      }
+      for (const CorosyncNode& node : nodes.value()) {
+        TRY(key.set(config_, node.name + " address=" + node.address));
+      }
+      return {};
+    };
+    if (const Result<void> added = add(); !added.ok()) {
+      return Error{Errc::kInvalid, "corosync: " + added.error().message,
+                   "`node = corosync` needs Corosync's configuration on every node, readable for "
+                   "the user that runs pgwalship; else list the nodes, one line each"};
+    }
+    return {};
   }
 
   bool given(std::string_view where) const { return config_.lines.contains(where); }

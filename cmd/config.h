@@ -20,6 +20,7 @@
 namespace pgwalship {
 
 inline constexpr std::string_view kDefaultConfigPath = "/etc/pgwalship/pgwalship.conf";
+inline constexpr std::string_view kCorosyncConfigPath = "/etc/corosync/corosync.conf";
 
 struct Config {
   struct Cluster {
@@ -95,6 +96,7 @@ struct LoadOptions {
   // Replaced by tests.
   std::function<std::string()> host_name;                    // gethostname(2)
   std::function<Result<std::string>()> canonical_host_name;  // hostname -f
+  std::string corosync_conf{kCorosyncConfigPath};            // for `node = corosync`
 };
 
 // kInvalid, whatever is wrong: one line for each problem, all of them at once, in the form

@@ -154,7 +154,7 @@ Result<void> add_node(Config& config, std::string_view value) {
   std::string word;
   words >> word;
   if (word == "corosync") {
-    return invalid("'corosync' is not supported by this version", "list the nodes, one line each");
+    return invalid("'corosync' takes no attributes", "the nodes and addresses are Corosync's");
   }
   Node node;
   TRY(set_name(node.name, word));

@@ -154,6 +154,9 @@ class _Loader:
 
     def _add_node(self, value):
         name, *attributes = value.split()
+        if name == "corosync":
+            raise ValueError("Corosync's configuration is made from these lines",
+                             "list the nodes, one line each")
         given = values.attributes(attributes, ("site", "address", "port"))
         nodes = self.cluster.nodes
         nodes.append(Node(name=values.name(name), site=given.get("site", ""),

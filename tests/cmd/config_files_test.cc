@@ -104,5 +104,26 @@ TEST_F(ConfigFiles, DirectoryOfTheSocketMustExist) {
   EXPECT_EQ(checked.error().message.rfind("f:4: [daemon] socket: ", 0), 0U);
 }
 
+TEST_F(ConfigFiles, AFifoIsAnErrorAndDoesNotHang) {
+  const std::string path = directory_ / "pipe.conf";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const auto config = load_config(path);
+  ASSERT_FALSE(config.ok());
+  EXPECT_NE(config.error().message.find("not a regular file"), std::string::npos)
+      << config.error().message;
+}
+
+TEST_F(ConfigFiles, AValueThatIsHugeOrBinaryIsCutAndEscaped) {
+  const std::string path = directory_ / "odd.conf";
+  std::ofstream(path) << "[cluster]\npush-timeout = " << std::string(100'000, 'x')
+                      << "\nquorum = \xC3\xA4\xFF\x1B[31m\n";
+  const auto config = load_config(path);
+  ASSERT_FALSE(config.ok());
+  const std::string& text = config.error().message;
+  EXPECT_LT(text.size(), 5'000U);
+  EXPECT_NE(text.find("bytes) ..."), std::string::npos) << text;
+  EXPECT_NE(text.find("\xC3\xA4\\xff\\x1b[31m"), std::string::npos) << text;
+}
+
 }  // namespace
 }  // namespace pgwalship

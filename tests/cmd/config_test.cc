@@ -232,12 +232,6 @@ TEST(Config, LookAheadNeedsToKnowWhereThereIsSomethingToSee) {
       << found;
 }
 
-TEST(Config, DoesNotTakeTheNodesFromCorosyncYet) {
-  EXPECT_EQ(problem_with_line("cluster", "node = corosync"),
-            "f:4: [cluster] node: 'corosync' is not supported by this version (HINT: list the "
-            "nodes, one line each)");
-}
-
 TEST(Config, MetricsListenOnANumericAddressAndAPort) {
   for (const char* good : {"127.0.0.1:9187", "0.0.0.0:1", "[::1]:65535"}) {
     EXPECT_EQ(problem_with_line("daemon", "metrics-listen = " + std::string(good)), "");
