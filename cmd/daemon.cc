@@ -15,10 +15,12 @@
 #include "base/posix_file_system.h"
 #include "base/trouble.h"
 #include "base/worker.h"
+#include "cmd/client_door.h"
 #include "cmd/client_session.h"
 #include "cmd/daemon_care.h"
 #include "cmd/daemon_options.h"
 #include "cmd/daemon_service.h"
+#include "cmd/daemon_signals.h"
 #include "cmd/metrics_server.h"
 #include "cmd/reload.h"
 #include "cmd/retention_config.h"
@@ -59,22 +61,6 @@ std::uint64_t seed_from_system() {
   return (static_cast<std::uint64_t>(device()) << 32U) | device();
 }
 
-Result<Fd> block_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
-    sigaddset(&set, signal);
-  }
-  if (pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) {
-    return errno_error("block signals", errno);
-  }
-  Fd fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!fd.valid()) {
-    return errno_error("signalfd", errno);
-  }
-  return fd;
-}
-
 }  // namespace
 
 struct Daemon::Parts {
@@ -88,6 +74,7 @@ struct Daemon::Parts {
         loop(std::move(event_loop)),
         started_at(loop->now()),
         listener(std::move(local_listener)),
+        door(*loop, *listener, l, [this](Fd socket) { take_client(std::move(socket)); }),
         store(file_system, {c.archive.directory, c.archive.minimum_free_bytes, seed_from_system()}),
         links(*loop),
         index(file_system, k, {.directory = c.archive.directory, .seed = seed_from_system()},
@@ -132,7 +119,7 @@ struct Daemon::Parts {
   Result<void> connect();
   Result<void> watch_archive();
   Result<void> watch_pg_wal();
-  void accept_client();
+  void take_client(Fd socket);
   void on_postgres();
   void on_signal();
   void reload();
@@ -157,6 +144,7 @@ struct Daemon::Parts {
   std::unique_ptr<EventLoop> loop;
   const TimePoint started_at;
   std::unique_ptr<LocalListener> listener;
+  ClientDoor door;
   PosixFileSystem file_system;
   std::unique_ptr<File> archive_lock;
   ArchiveStore store;
@@ -181,7 +169,6 @@ struct Daemon::Parts {
   DaemonService service;
   ClientSession::Services services;
   std::vector<std::shared_ptr<ClientSession>> clients;
-  Trouble no_clients;
   Trouble no_status;
   std::vector<std::pair<NodeId, SshLink*>> ssh_links;  // owned by `links`
   std::unique_ptr<PostgresWatch> postgres;             // null without [postgres] conninfo
@@ -225,7 +212,7 @@ Result<void> Daemon::run() {
 
 Result<void> Daemon::Parts::connect() {
   TRY(loop->watch(signals.get(), Interest::kRead, [this](EventLoop::Ready) { on_signal(); }));
-  TRY(loop->watch(listener->fd(), Interest::kRead, [this](EventLoop::Ready) { accept_client(); }));
+  TRY(door.open());
   TRY(loop->watch(disk->event_fd(), Interest::kRead, [this](EventLoop::Ready) { disk->drain(); }));
   TRY(loop->watch(scans->event_fd(), Interest::kRead,
                   [this](EventLoop::Ready) { scans->drain(); }));
@@ -307,24 +294,16 @@ Result<void> Daemon::Parts::watch_pg_wal() {
   return pg_wal->start();
 }
 
-void Daemon::Parts::accept_client() {
-  Result<std::optional<Fd>> accepted = listener->accept();
-  if (!accepted.ok()) {
-    if (no_clients.begins(accepted.error().text())) {
-      log.warning(accepted.error().text());
-    }
-    return;
-  }
-  if (!accepted.value().has_value() || clients.size() >= kClientsMax) {
+void Daemon::Parts::take_client(Fd socket) {
+  if (clients.size() >= kClientsMax) {
     return;  // the connection is closed: its client tries again
   }
   auto session = ClientSession::start(
-      std::move(*accepted.value()), hello_of(config, Role::kAnsweringDaemon, system_id), services);
+      std::move(socket), hello_of(config, Role::kAnsweringDaemon, system_id), services);
   if (session.ok()) {
     clients.push_back(std::move(session).value());
-    no_clients.ends();
-  } else if (no_clients.begins(session.error().text())) {
-    log.warning(session.error().text());
+  } else {
+    door.pause(session.error());
   }
 }
 
@@ -346,8 +325,8 @@ void Daemon::Parts::on_postgres() {
 TimePoint Daemon::Parts::turn(TimePoint now) {
   TimePoint next =
       std::min({pushes.tick(now), fetches.tick(now), scrub.tick(now), conflicts.tick(now),
-                expiry.tick(now), probes.tick(now), reconciling.tick(now), clocks.tick(now),
-                archive_size.tick(now), space.tick(now), service.tick(now)});
+                expiry.tick(now), door.tick(now), probes.tick(now), reconciling.tick(now),
+                clocks.tick(now), archive_size.tick(now), space.tick(now), service.tick(now)});
   next = std::min(next, pg_wal ? pg_wal->tick(now) : kNever);
   next = std::min(next, look_ahead ? look_ahead->tick(now) : kNever);
   for (const auto& client : clients) {
@@ -446,7 +425,7 @@ void Daemon::Parts::begin_drain(int signal) {
     look_ahead->stop();
   }
   service.stopping("answering open pushes, then ending");
-  loop->unwatch(listener->fd());
+  door.close();
 }
 
 void Daemon::Parts::status(StatusFormat format, const std::function<void(std::string)>& wanted) {
