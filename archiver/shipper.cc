@@ -253,7 +253,8 @@ void Shipper::on(const Compared& event, TimePoint now) {
   }
   if (missing > 0 && !peer.in_trouble) {
     report(Gravity::kInfo,
-           "peer " + name_of(event.peer) + ": catching up, " + std::to_string(missing) + " files",
+           "peer " + name_of(event.peer) + ": catching up, " + std::to_string(missing) +
+               (missing == 1 ? " file" : " files"),
            {{kPeerField, name_of(event.peer)}});
   }
   fill(event.peer);

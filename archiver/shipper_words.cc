@@ -106,7 +106,8 @@ std::string Shipper::peer_trouble(NodeId id, TimePoint now) const {
   }
   if (!view.reconciled) {
     return name_of(id) + " does not count yet: " +
-           (view.backlog > 0 ? "it still lacks " + std::to_string(view.backlog) + " files"
+           (view.backlog > 0 ? "it still lacks " + std::to_string(view.backlog) +
+                                   (view.backlog == 1 ? " file" : " files")
             : view.last_error.empty()
                 ? "it counts once enough nodes were connected at the same time"
                 : view.last_error);

@@ -64,7 +64,7 @@ int run_check(const Invocation& invocation) {
   const auto unknown = [](const Error& error) {
     return print(check_failure(CheckLevel::kUnknown, error));
   };
-  VerbSyntax syntax{.flags = {"push"}, .optional_values = check_limit_options()};
+  VerbSyntax syntax{.optional_values = check_limit_options(), .flags = {"push"}};
   syntax.optional_values.emplace_back("timeout");
   const auto arguments = parse_arguments(syntax, invocation.arguments);
   if (!arguments.ok()) {

@@ -152,7 +152,7 @@ std::string peers(const Json& report, const Json& earlier, double seconds, Colou
          moves && moves->bytes_per_second >= 1 ? rounded_size(moves->bytes_per_second) + "/s" : "",
          is_busy ? rounded_time(backlog / moves->files_per_second) : "",
          round_trip && *round_trip > 0 ? rounded_number(*round_trip) + " ms" : "",
-         sent ? report_words(peer, "files_sent") + " files, " + rounded_size(*sent) : "",
+         sent ? count_of(peer, "files_sent", "file", "files") + ", " + rounded_size(*sent) : "",
          report_number_or_zero(peer, "files_acknowledged_by_hash") > 0
              ? report_words(peer, "files_acknowledged_by_hash")
              : "",
@@ -179,7 +179,7 @@ std::string scrub(const Json& report) {
                                  : "last full pass " + age + " ago" +
                                        counts("last_pass_bad", "last_pass_repaired"));
   if (report_number(scrub, "read").value_or(0) > 0) {
-    text += "; this pass: " + report_words(scrub, "read") + " files, to " +
+    text += "; this pass: " + count_of(scrub, "read", "file", "files") + ", to " +
             report_words(scrub, "position") + counts("bad", "repaired");
   }
   return text + "\n";
@@ -217,7 +217,7 @@ std::string archive(const Json& report, Colours colours) {
   }
   if (const auto missing = report_number(archive, "missing"); missing.value_or(0) > 0) {
     const std::string error = report_words(archive, "fetch_error");
-    text += "; " + report_words(archive, "missing") + " files are missing here, " +
+    text += "; " + count_of(archive, "missing", "file is", "files are") + " missing here, " +
             (error.empty() ? "being fetched" : "and cannot be fetched: " + error);
   }
   text += "\n";

@@ -7,8 +7,10 @@
 #include "cmd/terminal.h"
 #include "cmd/verbs.h"
 #include "cmd/verify_report.h"
+#include "wal/archive_layout.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <poll.h>
@@ -42,6 +44,29 @@ std::size_t readers_allowed() {
     return 1;
   }
   return std::clamp<std::size_t>(static_cast<std::size_t>(CPU_COUNT(&cpus)), 1, kReadersMax);
+}
+
+// What has a name of WAL and is no file: no list of the archive has it, and no put gets past it.
+std::vector<Problem> find_no_files(const std::string& archive) {
+  namespace fs = std::filesystem;
+  std::vector<Problem> problems;
+  std::error_code failed;
+  for (fs::directory_iterator it(archive, failed), end; !failed && it != end;
+       it.increment(failed)) {
+    std::error_code ignored;
+    const fs::file_type type = it->status(ignored).type();
+    const auto name = ArchiveLayout::name_of_file(it->path().filename().string());
+    if (name && type != fs::file_type::regular) {
+      problems.push_back({Problem::Kind::kUnreadable,
+                          name->text(),
+                          type == fs::file_type::not_found   ? "it is a symbolic link to nothing"
+                          : type == fs::file_type::directory ? "it is a directory"
+                                                             : "it is no regular file",
+                          "move it away by hand: while it has the name no file can",
+                          {}});
+    }
+  }
+  return problems;
 }
 
 // Reads the files on several threads and hands what it found to one.
@@ -137,6 +162,9 @@ class Verify {
     });
     if (everything) {
       for (const Problem& problem : verification.problems()) {
+        take(problem);
+      }
+      for (const Problem& problem : find_no_files(config_.archive.directory)) {
         take(problem);
       }
     }

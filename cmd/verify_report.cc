@@ -78,7 +78,8 @@ std::string summary_line(const VerifyTotals& totals, const std::vector<VerifiedP
   const auto repaired = std::count_if(problems.begin(), problems.end(), [](const auto& each) {
     return each.state == State::kRepaired;
   });
-  std::string line = "verified " + std::to_string(totals.files) + " files in " +
+  std::string line = "verified " + std::to_string(totals.files) +
+                     (totals.files == 1 ? " file in " : " files in ") +
                      time_text(std::chrono::duration<double>(totals.time).count()) + " (" +
                      rate_text(totals) + "): ";
   if (problems.empty()) {
