@@ -66,9 +66,12 @@ Result<Fd> Fd::duplicate() const {
 }
 
 Error errno_error(std::string_view doing, int error_number) {
+  const bool is_forbidden = error_number == EACCES;
   return Error{code_of(error_number),
                std::string(doing) + ": " + std::generic_category().message(error_number),
-               {}};
+               is_forbidden ? "its owner and mode, and those of the directories above it, must let "
+                              "the user in who runs this"
+                            : ""};
 }
 
 Result<void> read_full(int fd, std::span<std::byte> into, std::string_view doing) {

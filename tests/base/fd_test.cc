@@ -113,5 +113,10 @@ TEST(WriteFull, SaysWhyItFailed) {
   EXPECT_EQ(written.error().message, "write answer: Bad file descriptor");
 }
 
+TEST(ErrnoError, ThatSomethingIsForbiddenHasAHint) {
+  EXPECT_NE(errno_error("open 'f'", EACCES).hint, "");
+  EXPECT_EQ(errno_error("open 'f'", EIO).hint, "");
+}
+
 }  // namespace
 }  // namespace pgwalship
