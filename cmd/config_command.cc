@@ -6,6 +6,7 @@
 #include "cmd/emergency_exit.h"
 #include "cmd/machine_checks.h"
 #include "cmd/peer_checks.h"
+#include "cmd/session_options.h"
 #include "cmd/setup_program.h"
 
 #include <iterator>
@@ -59,13 +60,7 @@ PostgresFacts ask_postgres(const Clock& clock, const std::string& conninfo) {
 
 ProbeOptions probe_options(const Config& config, const Node& peer) {
   ProbeOptions options;
-  options.session.host = peer.address;
-  options.session.port = peer.port;
-  options.session.user = config.ssh.user;
-  options.session.identity = config.ssh.identity;
-  options.session.known_hosts = config.ssh.known_hosts;
-  options.session.ciphers = config.ssh.ciphers;
-  options.session.connect_timeout = config.ssh.connect_timeout;
+  options.session = session_options(config, peer);
   options.mine.role = Role::kDaemon;
   options.mine.software = "pgwalship " PGWALSHIP_VERSION;
   options.mine.cluster = config.cluster.name;

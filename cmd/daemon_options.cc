@@ -1,6 +1,7 @@
 #include "cmd/daemon_options.h"
 
 #include "cmd/retention_config.h"
+#include "cmd/session_options.h"
 
 #include <algorithm>
 #include <utility>
@@ -36,13 +37,7 @@ Hello hello_of(const Config& config, Role role, std::uint64_t system_id) {
 SshLink::Options link_options(const Config& config, const Node& node, std::uint64_t system_id,
                               std::uint64_t seed) {
   SshLink::Options options;
-  options.session.host = node.address;
-  options.session.port = node.port;
-  options.session.user = config.ssh.user;
-  options.session.identity = config.ssh.identity;
-  options.session.known_hosts = config.ssh.known_hosts;
-  options.session.ciphers = config.ssh.ciphers;
-  options.session.connect_timeout = config.ssh.connect_timeout;
+  options.session = session_options(config, node);
   options.session.command = PGWALSHIP_CLIENT_PATH " receive --from " + config.node_name;
   options.mine = hello_of(config, Role::kDaemon, system_id);
   options.peer = node.name;
