@@ -20,8 +20,8 @@ constexpr auto kLastErrc = Errc::kInvalid;
 // The variant lists the messages in the order of docs/protocol.md; these are their numbers there.
 constexpr std::size_t kTypeCount = std::variant_size_v<Message>;
 constexpr std::array<std::uint8_t, kTypeCount> kTypes = {
-    1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17,
-    18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35};
+    1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18,
+    19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35};
 
 void write(ByteWriter& out, const FileFacts& facts) {
   out.raw(facts.sha256.bytes);
@@ -225,10 +225,10 @@ void write(ByteWriter& out, const MachineFacts& message) {
 
 using Decoded = std::optional<Message>;
 
-// Those below are of more than an id, of id and bytes, or of reports.
+// Those below are of more than a number, of id and bytes, or of reports.
 template <typename T>
 Decoded read(Fields& in) {
-  if constexpr (IdAlone<T>) {
+  if constexpr (IdAlone<T> || NumberAlone<T>) {
     return T{in.u64()};
   } else if constexpr (IdAndBytes<T>) {
     const std::uint64_t id = in.u64();
@@ -358,16 +358,6 @@ template <>
 Decoded read<Reconciled>(Fields& in) {
   const std::uint64_t id = in.u64();
   return Reconciled{id, in.u64()};
-}
-
-template <>
-Decoded read<Ping>(Fields& in) {
-  return Ping{in.u64()};
-}
-
-template <>
-Decoded read<Pong>(Fields& in) {
-  return Pong{in.u64()};
 }
 
 template <>
