@@ -496,17 +496,5 @@ TEST_F(GreetedReceiver, H42ReconciledIsDurableBeforeItsDone) {
   EXPECT_TRUE(disk_.is_durable("/archive/.pgwalship/reconciled"));
 }
 
-TEST_F(GreetedReceiver, AProbeIsReadBackAndLeavesNothing) {
-  const Bytes bytes(1000, std::byte{0x5A});
-  EXPECT_EQ(session_.ask<ProbeAnswer>(Probe{1, bytes}).bytes, bytes);
-  EXPECT_TRUE(session_.store().list().value().empty());
-  EXPECT_EQ(session_.ask<ProbeAnswer>(Probe{1, bytes}).bytes, bytes) << "the id is free again";
-}
-
-TEST_F(GreetedReceiver, AProbeThatTheDiskDoesNotTakeIsRefused) {
-  disk_.fail({.operation = MemoryFileSystem::Operation::kSync});
-  EXPECT_TRUE(is_refused(session_.say(Probe{1, Bytes(10)}), 1, Errc::kIo));
-}
-
 }  // namespace
 }  // namespace pgwalship
