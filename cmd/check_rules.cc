@@ -104,10 +104,14 @@ class Examination {
       return;
     }
     const double since = report_number_or_zero(quorum, "since_seconds");
-    const std::string why = report_text(quorum, "why");
+    const std::string expression = report_text(quorum, "expression");
+    std::string why = report_text(quorum, "why");
+    if (const std::string said = "quorum " + expression + " cannot be met: ";
+        why.starts_with(said)) {
+      why.erase(0, said.size());
+    }
     find(std::max(CheckLevel::kWarning, above(since, limits_.quorum)),
-         "quorum " + report_text(quorum, "expression") + " not held for " + ago(since) +
-             (why.empty() ? "" : ": " + why),
+         "quorum " + expression + " not held for " + ago(since) + (why.empty() ? "" : ": " + why),
          "start the peers that are down; without a quorum pg_wal fills");
   }
 
@@ -337,7 +341,8 @@ class Examination {
     }
     const ReportJson& fill = report_field(report_, "back_fill");
     if (const std::string error = report_text(fill, "last_error"); !error.empty()) {
-      find(CheckLevel::kWarning, "back-fill from pg_wal: " + error);
+      find(CheckLevel::kWarning, "back-fill from pg_wal: " + error,
+           "it reads [postgres] data-directory: leave that out on a node without a server");
     }
     if (report_number(report_field(report_, "look_ahead"), "unasked_seconds")) {
       find(CheckLevel::kWarning,

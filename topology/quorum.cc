@@ -291,7 +291,8 @@ Result<void> Quorum::validate(const NodeList& nodes) const {
             text(term) + " can never hold on node '" + nodes.at(pusher).name + "': it names " +
                 (held == 0 ? "no" : "only " + std::to_string(held)) +
                 (held == 1 ? " other node" : " other nodes"),
-            "a node never counts in its own list, and every node uses the same expression"};
+            "a node never counts in its own list, and every node uses the same expression; where "
+            "one is alone at its site, name the other site instead of site:local"};
       }
     }
   }

@@ -99,7 +99,7 @@ std::string authorized_keys_hint(const SshSession::Options& options, ssh_key ide
   const std::string command =
       options.command.empty() ? PGWALSHIP_CLIENT_PATH " receive --from NODE" : options.command;
   return "authorized_keys of " + options.user + " on " + options.host +
-         " needs the line: restrict,command=\"" + command + "\" " +
+         ", which nobody else may write to, needs the line: restrict,command=\"" + command + "\" " +
          ssh_key_type_to_char(ssh_key_type(identity)) + " " + base64(identity);
 }
 

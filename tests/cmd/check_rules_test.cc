@@ -74,6 +74,14 @@ TEST_F(CheckRules, NoQuorumIsAWarningAtOnceAndCriticalSoon) {
   expect(result(), CheckLevel::kCritical, "not held for 30 s");
 }
 
+TEST_F(CheckRules, ALostQuorumIsSaidOnce) {
+  report_["quorum"] = {{"expression", "ANY 1 (*)"},
+                       {"held", false},
+                       {"since_seconds", 5},
+                       {"why", "quorum ANY 1 (*) cannot be met: pgdb2 is down"}};
+  expect(result(), CheckLevel::kWarning, "quorum ANY 1 (*) not held for 5 s: pgdb2 is down");
+}
+
 TEST_F(CheckRules, FailingPushesAreAWarningAtOnceAndCriticalLater) {
   report_["push"]["failing"] = true;
   report_["push"]["failing_seconds"] = 3;
