@@ -164,9 +164,17 @@ Json timelines_json(const StatusInputs& in) {
   return Json{{"troubles", std::move(troubles)}, {"alarms", std::move(alarms)}};
 }
 
+// PostgreSQL tries again within a minute. Nobody asks any more when its server was stopped, rebuilt
+// or fenced, as after a conflict: what it still holds is found by other means.
+bool is_failing(const StatusInputs& in) {
+  constexpr std::chrono::minutes kGivenUp{2};
+  const PushService::Totals& totals = in.totals;
+  return !totals.last_error.empty() && totals.last_error_at >= totals.last_at &&
+         (in.shipper.open_pushes() > 0 || in.now - totals.last_error_at <= kGivenUp);
+}
+
 Json push_json(const StatusInputs& in) {
-  const bool failing =
-      !in.totals.last_error.empty() && in.totals.last_error_at >= in.totals.last_at;
+  const bool failing = is_failing(in);
   Json push{{"failing", failing},
             {"acknowledged", in.totals.acknowledged},
             {"failed", in.totals.failed},
@@ -180,7 +188,7 @@ Json push_json(const StatusInputs& in) {
   if (!in.totals.last_error.empty()) {
     push["last_error_age_seconds"] = seconds_since(in.totals.last_error_at, in.now);
   }
-  if (in.totals.failing_since) {
+  if (failing && in.totals.failing_since) {
     push["failing_seconds"] = seconds_since(*in.totals.failing_since, in.now);
   }
   push["raw_bytes"] = in.totals.raw_bytes;

@@ -17,6 +17,7 @@ class StatusReportTest : public testing::Test {
                         shipper_, totals_, links_,     disk_,  archive_};
     inputs.postgres = facts_.has_value() ? &*facts_ : nullptr;
     inputs.verdicts = &verdicts_;
+    inputs.now = now_;
     return nlohmann::json::parse(status_json(inputs));
   }
   void answers(PostgresFacts::Role role) {
@@ -26,6 +27,7 @@ class StatusReportTest : public testing::Test {
   }
 
   const ManualClock clock_;
+  TimePoint now_{};
   std::unique_ptr<EventLoop> loop_ = EventLoop::create(clock_).value();
   NodeList nodes_{{Node{"a", "", "a", 22}}, 0};
   Shipper shipper_{Shipper::Options{nodes_, Quorum(), OnQuorumLoss::kWait, 0}};
@@ -98,8 +100,20 @@ TEST_F(StatusReportTest, CountsFinishedSegmentsThatTheServerHasNotArchived) {
 
 TEST_F(StatusReportTest, SaysForHowLongPushesHaveFailed) {
   EXPECT_FALSE(report()["push"].contains("failing_seconds"));
+  totals_.last_error = "no quorum";
   totals_.failing_since = TimePoint{};
   EXPECT_TRUE(report()["push"].contains("failing_seconds"));
+}
+
+TEST_F(StatusReportTest, PushesThatNobodyTriesAgainDoNotFailForEver) {
+  totals_.last_error = "conflict";
+  totals_.failing_since = totals_.last_error_at;
+  now_ = totals_.last_error_at + std::chrono::seconds(110);
+  EXPECT_EQ(report()["push"]["failing"], true);
+  now_ = totals_.last_error_at + std::chrono::seconds(130);
+  EXPECT_EQ(report()["push"]["failing"], false);
+  EXPECT_FALSE(report()["push"].contains("failing_seconds"));
+  EXPECT_EQ(report()["push"]["last_error"], "conflict");
 }
 
 TEST_F(StatusReportTest, TheServerKnowsItsRoleBetterThanTheDisk) {
