@@ -1,122 +1,18 @@
-"""The README's way to three nodes, command for command: each node with a host name, an /etc, a home
-of postgres and an sshd on port 22 of its own. And what `config --check` says when it is not right."""
+"""The README's way to three nodes, command for command, and what `config --check` says when it is
+not right."""
 
 import os
-import pathlib
 import pty
 import shutil
 import subprocess
-import tempfile
-import unittest
 
 import harness
-from harness import TOP, needs_isolation, wait_until
-
-README = (TOP / "README.md").read_text()
-NAMES = [f"pgdb{k}.example.com" for k in (1, 2, 3)]
-HOME = "/var/lib/postgresql"
-PREPARE = """
-set -e
-mount --make-rprivate /
-hostname {name}
-mount --bind {dir}/home {home}
-mount --bind {dir}/etc /etc
-mount --bind {bin} /usr/local/bin
-mount -t tmpfs tmpfs /run
-mkdir -p /run/sshd /run/postgresql /run/pgwalship
-chown postgres /run/postgresql /run/pgwalship
-touch {dir}/ready
-exec sleep 600
-"""
-SSHD = """ListenAddress 10.10.10.10{k}
-HostKey /etc/ssh/ssh_host_ed25519_key
-PidFile none
-UsePAM no
-AuthenticationMethods publickey
-"""
-
-
-def readme(command):
-    """A command that the README gives, so that it cannot say anything else than what is tested."""
-    if command not in README:
-        raise AssertionError(f"the README does not say: {command}")
-    return command
-
-
-def readme_config():
-    lines = README[README.index("## Set up three nodes"):].splitlines()
-    begin = lines.index("       [cluster]")
-    end = lines.index("", begin)
-    return "\n".join(line.strip() for line in lines[begin:end]) + "\n"
-
-
-class Node:
-    def __init__(self, directory, k):
-        self.k, self.name = k, NAMES[k - 1]
-        self.dir = directory / f"node{k}"
-        self.home = self.dir / "home"
-        self.home.mkdir(parents=True)
-        shutil.chown(self.home, "postgres", "postgres")
-        subprocess.run(["cp", "-a", "/etc", self.dir / "etc"], check=True)
-        etc = self.dir / "etc"
-        shadow = (etc / "shadow").read_text().splitlines()
-        (etc / "shadow").write_text("\n".join(  # sshd without PAM lets in nobody who is locked
-            line.replace(":!", ":*", 1) if line.startswith("postgres:") else line
-            for line in shadow) + "\n")
-        for key in (etc / "ssh").glob("ssh_host_*"):
-            key.unlink()
-        (etc / "ssh").mkdir(exist_ok=True)
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
-                        etc / "ssh" / "ssh_host_ed25519_key"], check=True)
-        (etc / "ssh" / "test_sshd").write_text(SSHD.format(k=k))
-        (etc / "pgwalship").mkdir()
-        (etc / "pgwalship" / "pgwalship.conf").write_text(readme_config())
-        subprocess.run(["ip", "address", "replace", f"10.10.10.10{k}/32", "dev", "lo"], check=True)
-        script = PREPARE.format(name=self.name, dir=self.dir, home=HOME, bin=directory / "bin")
-        self.processes = [subprocess.Popen(["unshare", "--mount", "--uts", "sh", "-c", script])]
-        wait_until((self.dir / "ready").exists, 20, "the node's namespaces")
-        self.start(["/usr/sbin/sshd", "-D", "-f", "/etc/ssh/test_sshd"], "sshd")
-
-    def command(self, words, user=None):
-        become = ["setpriv", "--reuid", user, "--regid", user, "--init-groups",
-                  "env", f"HOME={HOME}"] if user else []
-        return ["nsenter", "--mount", "--uts", "-t", str(self.processes[0].pid), *become, *words]
-
-    def start(self, words, log, user=None):
-        with open(self.dir / f"{log}.log", "w") as out:
-            process = subprocess.Popen(self.command(words, user), stdout=out, stderr=out, cwd="/",
-                                       stdin=subprocess.DEVNULL)
-        self.processes.append(process)
-
-    def run(self, text, user=None, stdin=subprocess.DEVNULL):
-        return subprocess.run(self.command(["sh", "-c", text], user), capture_output=True,
-                              text=True, stdin=stdin, cwd="/", timeout=60)
-
-    def close(self):
-        for process in reversed(self.processes):
-            process.kill()
-            process.wait()
+from harness import needs_isolation, wait_until
+from machines import HOME, MachinesCase, readme
 
 
 @needs_isolation
-class ReadmeSetUp(unittest.TestCase):
-    def setUp(self):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="pgws-"))
-        os.chmod(self.directory, 0o755)
-        self.addCleanup(shutil.rmtree, self.directory, True)
-        (self.directory / "bin").mkdir()
-        for name in ("pgwalship", "pgwalshipd", "pgwalship-setup"):
-            shutil.copy(pathlib.Path(harness.BINARIES) / name, self.directory / "bin")
-        self.nodes = []
-        self.addCleanup(lambda: [node.close() for node in self.nodes])
-        for k in (1, 2, 3):
-            self.nodes.append(Node(self.directory, k))
-
-    def ok(self, node, text, **options):
-        done = node.run(text, **options)
-        self.assertEqual(done.returncode, 0, f"{text}: {done.stdout}{done.stderr}")
-        return done.stdout
-
+class ReadmeSetUp(MachinesCase):
     def check(self, node, code):
         done = node.run(readme("pgwalship config --check"))
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
@@ -164,7 +60,6 @@ class ReadmeSetUp(unittest.TestCase):
             conf.write(settings + "unix_socket_directories = '/run/postgresql'\n"
                        "listen_addresses = ''\n")
         self.ok(first, f"{pg}/pg_ctl -D {data} -l {HOME}/log -w start >/dev/null", user="postgres")
-        self.addCleanup(first.run, f"{pg}/pg_ctl -D {data} -m immediate stop", user="postgres")
 
     def test_the_readme_leads_to_three_nodes_that_archive(self):
         one, two, three = self.nodes
@@ -202,8 +97,8 @@ class ReadmeSetUp(unittest.TestCase):
         self.assertIn("the key of this connection belongs to 'pgdb2.example.com'", text)
 
         keys.write_text("")
-        three.processes[1].kill()
-        three.processes[1].wait()
+        three.sshd.kill()
+        three.sshd.wait()
         text = self.check(one, 1)
         self.assertIn("is refused", text)
         self.assertIn("authorized_keys of postgres on", text)
