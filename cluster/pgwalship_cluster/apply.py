@@ -1,6 +1,6 @@
 """From whatever the nodes have to what the file says. `plan` says what would be done."""
 
-from . import cib, facts, files, scripts, timing
+from . import cib, corosync, facts, files, scripts, timing
 from .edge import Refused, Site
 
 
@@ -44,6 +44,13 @@ def bootstrap_node(cluster, found):
     return next((node for node in members if found[node].database), members[0])
 
 
+def corosync_behind(cluster, found):
+    """Members whose running Corosync has another node list than the file."""
+    wanted = corosync.nodelist(cluster)
+    return [node for node in cluster.members
+            if found[node].corosync and found[node].nodelist != wanted]
+
+
 def steps(cluster, found, stale, cib_wrong):
     """What apply would do, in its order: (node name, words)."""
     todo = []
@@ -69,6 +76,8 @@ def steps(cluster, found, stale, cib_wrong):
     for node in cluster.members:
         if not (found[node].corosync and found[node].pacemaker):
             todo.append((node.name, "start corosync and pacemaker"))
+    todo += [(node.name, "corosync reads its configuration again")
+             for node in corosync_behind(cluster, found)]
     todo += [("cluster", wrong) for wrong in cib_wrong]
     return todo
 
@@ -109,6 +118,7 @@ class Apply(Site):
         self._databases(found, secret)
         remote.run_all({node: scripts.start_outside(cluster, any(
             file.user == "pgwalshipd" for file in stale[node])) for node in cluster.outsiders})
+        self._tell_corosync(found, stale)
         cold = [node for node in cluster.members if not found[node].pacemaker]
         if cold:
             self.say("corosync and pacemaker: " + ", ".join(node.name for node in cold))
@@ -165,14 +175,22 @@ class Apply(Site):
                            timeout=24 * 3600)
             remote.run(node, scripts.start_standby(cluster), timeout=320)
 
+    def _tell_corosync(self, found, stale):
+        """Before a new member starts: the others take no message from one that they do not know."""
+        behind = corosync_behind(self.cluster, found)
+        warm = [node for node in self.cluster.members if found[node].corosync]
+        if not behind and any(file.user == "corosync" for node in warm for file in stale[node]):
+            behind = warm
+        # Each for itself: it reaches the nodes of its own ring, and not those that it lacks.
+        for node in behind:
+            self.say(f"  {node.name}: corosync reads its configuration again")
+            self.remote.run(node, "corosync-cfgtool -R")
+
     def _tell(self, found, stale):
         """Those who read their configuration only when told so."""
         cluster, remote = self.cluster, self.remote
         users = {node: {file.user for file in stale[node]} for node in cluster.nodes}
         warm = [node for node in cluster.members if found[node].pacemaker]
-        if any("corosync" in users[node] for node in warm):
-            self.say("  corosync reads its configuration again")
-            remote.run(warm[0], "corosync-cfgtool -R")
         for node in warm:
             if "postgresql" in users[node]:
                 self.say(f"  {node.name}: PostgreSQL reads its configuration again")

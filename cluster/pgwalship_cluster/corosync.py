@@ -13,6 +13,15 @@ def _node(node):
     return "\n".join([*lines, "    }"])
 
 
+def nodelist(cluster):
+    """The running node list, as scripts.facts prints it: what a daemon has read, not its file."""
+    words = []
+    for node in cluster.members:
+        words += [f"name={node.name}", f"nodeid={node.number}", f"ring0_addr={node.address}"]
+        words += [f"ring1_addr={node.ring1}"] if node.ring1 else []
+    return " ".join(sorted(words))
+
+
 def corosync_conf(cluster):
     two_nodes = "\n    two_node: 1" if len(cluster.members) == 2 else ""
     nodes = "\n".join(_node(node) for node in cluster.members)

@@ -21,6 +21,7 @@ class Facts:
     state: str = ""  # pg_controldata's words
     lock: bool = False
     corosync: bool = False
+    nodelist: str = ""  # as the running Corosync has it, in the words of corosync.nodelist
     pacemaker: bool = False
     foreign: bool = False  # it belongs to another cluster
     enabled: set = field(default_factory=set)
@@ -43,7 +44,7 @@ def parse(text):
         elif name in ("archive", "lock", "corosync", "pacemaker", "foreign"):
             setattr(facts, name, value == "yes")
         elif name in ("hostname", "init", "link-key", "authkey", "password", "database",
-                      "system-id", "state"):
+                      "system-id", "state", "nodelist"):
             setattr(facts, name.replace("-", "_"), value)
     return facts
 

@@ -124,7 +124,11 @@ fi
 # Debian starts both when they are installed, as a cluster of one node: that counts as nothing.
 c=/etc/corosync/corosync.conf
 if grep -q pgwalship-cluster $c 2>/dev/null; then
-    pidof corosync >/dev/null && say corosync yes
+    if pidof corosync >/dev/null; then
+        say corosync yes
+        say nodelist "$(corosync-cmapctl nodelist.node 2>/dev/null |
+            sed -n 's/^nodelist[.]node[.][0-9]*[.]\\([a-z0-9_]*\\) (.*) = /\\1=/p' | LC_ALL=C sort | xargs)"
+    fi
     pidof pacemakerd >/dev/null && say pacemaker yes
 elif [ -e $c ] && ! grep -q 'ring0_addr: 127.0.0.1' $c; then say foreign yes
 fi
@@ -157,7 +161,7 @@ def make_directories(cluster):
     return f"""
 install -d -m 0700 -o {user} -g {user} {q(cluster.archive_directory)}
 install -d -m 0700 -o postgres -g postgres {q(cluster.postgres_tmp)}
-install -d -m 0755 -o root -g root /etc/pgwalship
+[ -d /etc/pgwalship ] || install -d -m 0755 -o root -g root /etc/pgwalship
 install -d -m 02775 -o root -g postgres /var/log/postgresql
 """
 

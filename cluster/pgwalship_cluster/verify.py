@@ -1,6 +1,7 @@
 """Does the running cluster do what the file says? Everything that differs, one line each."""
 
 from . import cib, facts, health
+from .apply import corosync_behind
 from .edge import Site
 from .remote import RemoteError
 
@@ -20,6 +21,8 @@ class Verify(Site):
                 wrong.append(f"{node.name}: {file.path} is not as rendered")
         for node in self.cluster.members:
             wrong += self._services(node, found[node])
+        for node in corosync_behind(self.cluster, found):
+            wrong.append(f"{node.name}: corosync runs with another list of nodes")
         first = self.cluster.members[0]
         wrong += cib.differences(self.cluster, self.remote.run(first, "cibadmin --query"))
         wrong += health.troubles(self.cluster, self.health())

@@ -305,9 +305,22 @@ class Planning(unittest.TestCase):
         for node in self.cluster.nodes:
             self.found[node] = facts.Facts(
                 hostname=node.name, link_key="x", archive=True, database="yes", corosync=True,
-                pacemaker=True, enabled={"corosync", "pacemaker"})
+                nodelist=corosync.nodelist(self.cluster), pacemaker=True, enabled={"corosync", "pacemaker"})
         self.assertEqual([], apply.steps(self.cluster, self.found,
                                          {node: [] for node in self.cluster.nodes}, []))
+
+
+    def test_a_running_corosync_that_lacks_a_member_is_told(self):
+        """Also when its file is right already, because apply was interrupted after writing it."""
+        first, second, third, _ = self.cluster.nodes
+        whole = corosync.nodelist(self.cluster)
+        self.assertIn("nodeid=3", whole)
+        for node in (first, second, third):
+            self.found[node].corosync, self.found[node].nodelist = True, whole
+        self.found[second].nodelist = whole.replace("nodeid=3", "")
+        self.assertEqual([second], apply.corosync_behind(self.cluster, self.found))
+        self.assertIn((second.name, "corosync reads its configuration again"), apply.steps(
+            self.cluster, self.found, {node: [] for node in self.cluster.nodes}, []))
 
 
 class Health(unittest.TestCase):
