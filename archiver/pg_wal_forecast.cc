@@ -18,6 +18,11 @@ constexpr std::size_t kPointsMax = 60;
 // Fewer say nothing about a rate.
 constexpr std::size_t kPointsMin = 6;
 constexpr std::chrono::seconds kSpacing{5};
+// Half of a full window. One that is shorter looks no further ahead than kReach times its own
+// length: a server that is set up, copied or started writes much for a minute or two, and that is
+// no trend. A disk that is full within minutes is told of after a minute all the same.
+constexpr std::chrono::minutes kSettled{5};
+constexpr double kReach = 10;
 // After a longer pause the window is of another time.
 constexpr std::chrono::minutes kPauseMax{5};
 constexpr std::chrono::minutes kCalm{5};
@@ -26,12 +31,12 @@ constexpr double kBetterFactor = 1.25;
 // Slower than a segment in four hours is noise.
 constexpr double kRateMin = 1024;
 
-// The median of the slopes of all pairs, in bytes a second.
+// The median of the slopes of all pairs from the point `first` on, in bytes a second.
 template <typename Points, typename Value>
-double median_slope(const Points& points, Value value) {
+double median_slope(const Points& points, std::size_t first, Value value) {
   std::vector<double> slopes;
   slopes.reserve(points.size() * (points.size() - 1) / 2);
-  for (std::size_t i = 0; i < points.size(); ++i) {
+  for (std::size_t i = first; i < points.size(); ++i) {
     for (std::size_t j = i + 1; j < points.size(); ++j) {
       slopes.push_back((value(points[j]) - value(points[i])) /
                        Seconds(points[j].at - points[i].at).count());
@@ -40,6 +45,13 @@ double median_slope(const Points& points, Value value) {
   const auto middle = slopes.begin() + static_cast<std::ptrdiff_t>(slopes.size() / 2);
   std::nth_element(slopes.begin(), middle, slopes.end());
   return *middle;
+}
+
+// Upwards, and nothing that is over: the newer half of the window must show it as well.
+template <typename Points, typename Value>
+double growth(const Points& points, Value value) {
+  return std::max(0.0, std::min(median_slope(points, 0, value),
+                                median_slope(points, points.size() / 2, value)));
 }
 
 std::string time_text(Duration time) {
@@ -89,16 +101,27 @@ void PgWalForecast::estimate() {
   if (points_.size() < kPointsMin) {
     return;
   }
-  const double used = -median_slope(points_, [](const Point& point) { return point.free; });
-  const double grown = median_slope(points_, [](const Point& point) { return point.wal; });
-  rate_ = std::max({used, grown, 0.0});
+  const double used = growth(points_, [](const Point& point) { return -point.free; });
+  const double grown = growth(points_, [](const Point& point) { return point.wal; });
+  rate_ = std::max(used, grown);
   if (rate_ < kRateMin) {
     return;
   }
   // Longer than ten years is as good as never, and fits a Duration.
   constexpr double kLongest = 10.0 * 365 * 86'400;
   const double seconds = std::min(static_cast<double>(latest_->free_bytes) / rate_, kLongest);
+  if (!settled() && seconds > kReach * Seconds(watched()).count()) {
+    return;
+  }
   full_in_ = std::chrono::duration_cast<Duration>(Seconds(seconds));
+}
+
+Duration PgWalForecast::watched() const {
+  return points_.empty() ? Duration{} : points_.back().at - points_.front().at;
+}
+
+bool PgWalForecast::settled() const {
+  return watched() >= kSettled;
 }
 
 // `factor` above 1: what it takes to be called better.
@@ -114,7 +137,7 @@ PgWalForecast::State PgWalForecast::state_by(double factor) const {
   if (within(options_.warning)) {
     return State::kWarning;
   }
-  return points_.size() < kPointsMin ? State::kUnknown : State::kOk;
+  return settled() ? State::kOk : State::kUnknown;
 }
 
 std::optional<PgWalForecast::Line> PgWalForecast::take(const PgWalSample& sample, TimePoint now) {

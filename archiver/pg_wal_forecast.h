@@ -4,9 +4,10 @@
 //
 // The rate is the median of the slopes between all pairs of samples in a window (Theil and Sen): a
 // checkpoint that frees segments, or a file that somebody puts there and takes away, does not move
-// it. Free space and the size of pg_wal are both looked at, and the faster one counts: a shared
-// disk may be filled by others. Only the monotonic clock is used, so that a clock that is set is
-// nothing.
+// it. What the newer half of the window does not show is over, and a young window looks only a few
+// minutes ahead. Free space and the size of pg_wal are both looked at, and the faster one counts: a
+// shared disk may be filled by others. Only the monotonic clock is used, so that a clock that is
+// set is nothing.
 #pragma once
 
 #include "base/clock.h"
@@ -28,7 +29,7 @@ struct PgWalSample {
 class PgWalForecast {
  public:
   enum class State {
-    kUnknown,   // not enough samples yet; from the beginning, and after a pause of them
+    kUnknown,   // not watched for long enough; from the beginning, and after a pause
     kOk,        // not filling up, or full later than `warning`
     kWarning,   // full within `warning`
     kCritical,  // full within `critical`, or less than `critical_free_bytes` are free
@@ -70,6 +71,8 @@ class PgWalForecast {
 
   void note(const PgWalSample& sample, TimePoint now);
   void estimate();
+  Duration watched() const;  // how much of time the window has seen
+  bool settled() const;
   State state_by(double factor) const;
   Line line_for(State before) const;
 

@@ -47,6 +47,31 @@ TEST_F(PgWalForecastTest, SaysNothingBeforeItKnows) {
   EXPECT_FALSE(forecast_.full_in());
 }
 
+TEST_F(PgWalForecastTest, WhatIsWrittenWhileAServerIsSetUpIsNoTrend) {
+  run(90, 50 * kMiB);
+  EXPECT_FALSE(forecast_.full_in());
+  run(1200, 0);
+  EXPECT_EQ(forecast_.state(), State::kOk);
+  EXPECT_TRUE(lines_.empty());
+}
+
+TEST_F(PgWalForecastTest, WhatANewServerWritesUpToItsUsualSizeIsNoTrend) {
+  for (std::uint64_t i = 0; i < 60; ++i) {
+    now_ += 10s;
+    sample(60 * kGiB, std::min<std::uint64_t>(16 * kMiB + i * 30 * kMiB, 500 * kMiB));
+  }
+  EXPECT_EQ(forecast_.state(), State::kOk);
+  EXPECT_TRUE(lines_.empty());
+}
+
+TEST_F(PgWalForecastTest, H17ADiskThatIsFullInMinutesIsToldOfWithinAMinute) {
+  free_ = 4 * kGiB;
+  run(60, 10 * kMiB);
+  EXPECT_EQ(forecast_.state(), State::kCritical);
+  ASSERT_EQ(lines_.size(), 1U);
+  EXPECT_EQ(lines_[0].level, LogLevel::kError);
+}
+
 TEST_F(PgWalForecastTest, AQuietDiskIsOkWithoutALine) {
   run(1200, 0);
   EXPECT_EQ(forecast_.state(), State::kOk);
