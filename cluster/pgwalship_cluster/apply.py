@@ -38,10 +38,12 @@ def bootstrap_node(cluster, found):
     members = cluster.members
     if all(found[node].database for node in members):
         return None
-    for node in members:
-        if found[node].database and "in production" in found[node].state:
-            return node
-    return next((node for node in members if found[node].database), members[0])
+    # A primary, running or stopped, before a standby, and that before a copy that never ran: of two
+    # that an interrupted apply has left, the older one is what the other was copied from.
+    order = ("in production", "shut down", "", "copied")
+    known = [node for node in members if found[node].database]
+    return min(known, default=members[0], key=lambda node: order.index(
+        found[node].state if found[node].state in order else ""))
 
 
 def corosync_behind(cluster, found):
@@ -109,7 +111,8 @@ class Apply(Site):
         found = self.look()
         self.say("keys and directories")
         remote.run_all({node: scripts.make_directories(cluster) + scripts.make_link_key(cluster, node)
-                        + (scripts.DISABLE + scripts.STOP_DEFAULT if node in cluster.members else "")
+                        + (scripts.DISABLE + scripts.STOP_DEFAULT +
+                           scripts.stop_server(cluster) if node in cluster.members else "")
                         for node in cluster.nodes})
         found = self.facts()
         secret = self.secrets(found) or self.new_secrets()

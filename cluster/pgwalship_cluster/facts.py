@@ -18,7 +18,7 @@ class Facts:
     archive: bool = False
     database: str = ""  # "", yes, elsewhere (its configuration is not with it), strange
     system_id: str = ""
-    state: str = ""  # pg_controldata's words
+    state: str = ""  # pg_controldata's words, or "copied": a copy that never ran
     lock: bool = False
     corosync: bool = False
     nodelist: str = ""  # as the running Corosync has it, in the words of corosync.nodelist

@@ -95,6 +95,37 @@ base64 -d >"$t" <<'END_OF_FILE'
     return "\n".join(parts) + "\n"
 
 
+# In the agent's directory while a server is made or copied: until then it is none.
+UNFINISHED = "unfinished-copy"
+
+
+def stop_server(cluster):
+    """Where Pacemaker is not yet: a server that runs is in its way, one that was left by an apply that
+    was interrupted, or the standby of a node that was outside of the cluster."""
+    return f"""
+if ! pidof pacemakerd >/dev/null && [ -s {q(cluster.data_directory)}/postmaster.pid ]; then
+    runuser -u postgres -- {cluster.postgres_bin}/pg_ctl -s -w -t 60 -m fast \\
+        -D {q(cluster.data_directory)} stop 2>/dev/null || true
+fi
+"""
+
+
+def _begin_server(cluster):
+    """An empty data directory, or what an interrupted copy left of it, emptied."""
+    data = q(cluster.data_directory)
+    return f"""
+install -d -m 0700 -o postgres -g postgres {data} {q(cluster.postgres_tmp)}
+unfinished={q(cluster.postgres_tmp)}/{UNFINISHED}
+cd /
+if [ -e "$unfinished" ]; then
+    pkill -u postgres -f '/(pg_basebackup|initdb) -D {cluster.data_directory} ' || true
+    find {data} -mindepth 1 -delete
+fi
+[ -z "$(ls -A {data})" ] || {{ echo "{cluster.data_directory} is not empty" >&2; exit 1; }}
+: >"$unfinished"; sync "$unfinished"
+"""
+
+
 def facts(cluster, files):
     """Prints NAME VALUE lines about a node; see facts.Facts."""
     data, identity = q(cluster.data_directory), q(cluster.ssh_identity)
@@ -114,10 +145,12 @@ for f in /etc/ssh/ssh_host_ed25519_key.pub /etc/ssh/ssh_host_ecdsa_key.pub; do
 [ -s {AUTHKEY} ] && say authkey "$(sha256sum <{AUTHKEY} | cut -d' ' -f1)"
 [ -s {postgres.PASSWORD_FILE} ] && say password "$(sha256sum <{postgres.PASSWORD_FILE} | cut -d' ' -f1)"
 [ -d {q(cluster.archive_directory)} ] && say archive yes
-if [ -s {data}/PG_VERSION ]; then
+if [ -e {q(cluster.postgres_tmp)}/{UNFINISHED} ]; then :
+elif [ -s {data}/PG_VERSION ]; then
     if [ -e {data}/postgresql.conf ]; then say database yes; else say database elsewhere; fi
     say system-id "$({q(cluster.postgres_bin)}/pg_controldata {data} 2>/dev/null | sed -n 's/^Database system identifier: *//p')"
-    say state "$({q(cluster.postgres_bin)}/pg_controldata {data} 2>/dev/null | sed -n 's/^Database cluster state: *//p')"
+    if [ -e {data}/backup_label ]; then say state copied; else
+        say state "$({q(cluster.postgres_bin)}/pg_controldata {data} 2>/dev/null | sed -n 's/^Database cluster state: *//p')"; fi
 elif [ -n "$(ls -A {data} 2>/dev/null)" ]; then say database strange
 fi
 [ -e {q(cluster.postgres_tmp)}/PGSQL.lock ] && say lock yes
@@ -167,11 +200,10 @@ install -d -m 02775 -o root -g postgres /var/log/postgresql
 
 
 def initdb(cluster):
-    data, binaries = q(cluster.data_directory), cluster.postgres_bin
-    return f"""
-install -d -m 0700 -o postgres -g postgres {data}
-runuser -u postgres -- {binaries}/initdb -D {data} --auth-local=peer --auth-host=scram-sha-256 \\
-    --data-checksums --encoding=UTF8 --locale=C.UTF-8 >/dev/null
+    return f"""{_begin_server(cluster)}
+runuser -u postgres -- {cluster.postgres_bin}/initdb -D {q(cluster.data_directory)} --auth-local=peer \\
+    --auth-host=scram-sha-256 --data-checksums --encoding=UTF8 --locale=C.UTF-8 >/dev/null
+rm "$unfinished"
 """
 
 
@@ -210,10 +242,8 @@ def clone(cluster, host):
     info = q(postgres.conninfo(cluster, host))
     return f"""
 set -e
-install -d -m 0700 -o postgres -g postgres {data}
-[ -z "$(ls -A {data})" ] || {{ echo "{cluster.data_directory} is not empty" >&2; exit 1; }}
-cd /
+{_begin_server(cluster)}
 runuser -u postgres -- {cluster.postgres_bin}/pg_basebackup -D {data} -d {info} -X stream \\
     -c fast -l "clone of $(uname -n)"
-rm -f {data}/standby.signal
+rm -f {data}/standby.signal "$unfinished"
 """

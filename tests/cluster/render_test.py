@@ -257,7 +257,7 @@ class OnNodes(unittest.TestCase):
                      scripts.DISABLE, scripts.STOP_DEFAULT, scripts.make_link_key(cluster, node),
                      scripts.make_directories(cluster), scripts.initdb(cluster),
                      scripts.start_alone(cluster, node), scripts.make_role(cluster, "x"),
-                     scripts.clone(cluster, "10.0.0.1"), scripts.start_outside(cluster, True)):
+                     scripts.clone(cluster, "10.0.0.1"), scripts.stop_server(cluster), scripts.start_outside(cluster, True)):
             subprocess.run(["sh", "-n"], input=text.encode(), check=True)
 
 
@@ -300,6 +300,14 @@ class Planning(unittest.TestCase):
             self.cluster, self.found, {node: [] for node in self.cluster.nodes}, [])]
         self.assertFalse([line for line in words if "make a new server" in line])
         self.assertIn("db1.example.com: copy the server from the primary", words)
+
+    def test_after_an_interruption_the_first_server_is_copied_and_not_a_copy(self):
+        first, second, third, _ = self.cluster.nodes
+        for node, state in ((first, "copied"), (second, "shut down"), (third, "")):
+            self.found[node].database, self.found[node].state = "yes" if state else "", state
+        self.assertEqual(second, apply.bootstrap_node(self.cluster, self.found))
+        self.found[first].state = "in archive recovery"
+        self.assertEqual(second, apply.bootstrap_node(self.cluster, self.found))
 
     def test_a_finished_cluster_has_nothing_to_do(self):
         for node in self.cluster.nodes:
