@@ -62,6 +62,10 @@ class Life(Site):
         if name and self.cluster.node(name).name != sync:
             raise Refused(f"{self.cluster.node(name).name} is not the synchronous standby, {sync} is "
                           "(HINT: only that one is known to have every commit)")
+        # A failover takes it all the same: it has every commit. A person can wait.
+        if state.attribute(sync, "pgwalship-archive") != "complete":
+            raise Refused(f"the archive on {sync} is not complete, and a primary's should be (HINT: "
+                          "`pgwalship status` there says what is missing; wait until it is fetched)")
         self.say(f"{old.name} -> {sync}")
         self.remote.run(old, self._ban(old))
         self.wait(f"{sync} is the primary", lambda now: [] if now.primary == sync else
