@@ -1,14 +1,18 @@
 """The life of a node, on a running cluster with a client that writes all the time."""
 
+import os
 import subprocess
 import time
 
+import guide
 import recovery
 import room
 import trial
 import witnesses
 
 SECOND_SITE = "pgdb4.example.com"
+HOME = "/var/lib/postgresql/.ssh"
+FENCED = "pgdb2.example.com"  # by the guide
 
 
 class Life(trial.Trial):
@@ -58,6 +62,75 @@ class Life(trial.Trial):
         self.command("switchover")
         if self.health().primary != sync:
             self.fail(f"{sync} is not the primary")
+
+    def _guide(self, _state):
+        """docs/cluster.md, word for word, on a cluster that is whole; in the end a node is fenced."""
+        (self.lab.directory / "password").write_text("of the board\n")
+        for command, where in guide.RUN.items():
+            done = self._as_written(command, where)
+            # A node whose archive's disk is small, or whose daemon is young, is warned of.
+            if done.returncode > (1 if command == "pgwalship check" else 0):
+                self.fail(f"'{command}' ends with {done.returncode}: {done.stderr or done.stdout}")
+            if "of the board" in done.stdout + done.stderr:
+                self.fail(f"'{command}' prints a password")
+        self._secret_is_in_place()
+        if self.health().primary == FENCED:
+            self.command("switchover")
+        self.wait_whole(60)
+        name = next(name for name in self.names if name != FENCED)
+        gone = time.time()
+        self.lab.run_in(name, "stonith_admin", "--reboot", FENCED, timeout=60)
+        if FENCED not in [who for when, who in self.fencings() if when > gone]:
+            self.fail(f"stonith_admin does not fence {FENCED}")
+
+    def _as_written(self, command, where):
+        if where == guide.NODE:
+            return self.lab.run_in(self.names[0], "sh", "-c", command, check=False, timeout=60)
+        environment = {**os.environ, "PATH": f"{self.lab.directory}/bin:{os.environ['PATH']}",
+                       "PGWALSHIP_CONFIG": f"{self.lab.directory}/pgwalship.conf"}
+        return subprocess.run(["sh", "-c", command], cwd=self.lab.directory, env=environment,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              check=False, timeout=400)
+
+    def _secret_is_in_place(self):
+        script = "/etc/pgwalship/fence/ipmi1"
+        for name in self.names:
+            done = self.lab.run_in(name, "sh", "-c", f"stat -c '%a %U' {script}; {script}")
+            if done.stdout != "700 root\nof the board\n":
+                self.fail(f"{name}: {script} is or prints: {done.stdout}")
+
+    def _incomplete(self, state):
+        """The synchronous standby's archive is lost and cannot be filled: nobody is to prefer it."""
+        sync = self._synchronous(state)
+        self.lab.run_in(sync, "sh", "-ec", f"""
+cd /etc/pgwalship; mv known_hosts known_hosts.away; mv {HOME}/authorized_keys {HOME}/away
+find /{recovery.ARCHIVE} -mindepth 1 -delete
+kill -TERM $(cat /run/pgwalship/pgwalshipd.pid); pkill -f '[p]gwalship receive' || true""")
+        try:
+            self._until(60, f"{sync} says that its archive is incomplete", lambda: self.health()
+                        .attribute(sync, "pgwalship-archive") == "incomplete")
+            scores = self.lab.run_in(state.primary, "crm_simulate", "-sL").stdout
+            line = next((line for line in scores.splitlines() if "postgresql:" in line and sync in
+                         line and "promotion score" in line), "")
+            # 100 is what the resource agent gives to the synchronous standby.
+            if not line.endswith(": 50"):
+                self.fail(f"an incomplete archive does not lower the score for promotion: '{line}'")
+            self._refused("switchover")
+        finally:
+            self.lab.run_in(sync, "sh", "-c", "mv /etc/pgwalship/known_hosts.away /etc/pgwalship/"
+                            f"known_hosts; mv {HOME}/away {HOME}/authorized_keys")
+        self.wait_whole(120)
+        self.command("switchover")
+        if self.health().primary != sync:
+            self.fail(f"{sync} is not the primary")
+
+    @staticmethod
+    def _until(seconds, what, condition):
+        end = time.time() + seconds
+        while not condition():
+            if time.time() > end:
+                raise trial.Failure(f"not within {seconds} s: {what}")
+            time.sleep(0.5)
 
     def _replace(self, state):
         """A machine is lost with its disk; a new one comes up in its place."""

@@ -20,9 +20,20 @@ import sys
 import threading
 import time
 
+import roots
+
 HERE = pathlib.Path(__file__).resolve().parent
 # As a real machine: one that returns at once would join in the middle of a promotion.
 BOOT_SECONDS = 20
+
+
+# Of one control group, several systemds would each end what another has started. $0 is its name.
+OWN_CGROUP = """
+for top in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
+    if [ -e $top/cgroup.procs ]; then mkdir -p $top/$0; echo 0 >$top/$0/cgroup.procs; fi
+done
+exec "$@"
+"""
 
 
 def run(*command):
@@ -48,18 +59,40 @@ class Machine:
             self._mount()
             log = open(self.directory / "console.log", "ab")
             self.process = subprocess.Popen(
-                ["unshare", "--mount", "--uts", "--ipc", "--pid", "--net", "--fork",
-                 "--kill-child", str(HERE / "node-stage1"), str(self.directory / "root"),
-                 str(self.room.shared), self.name, *self.addresses],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-            children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
-            while not self.init:
-                words = pathlib.Path(children).read_text().split()
-                self.init = int(words[0]) if words else 0
+                self._boot(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True)
+            while not (init := self._first_process()):
+                if self.process.poll() is not None:
+                    raise RuntimeError(f"{self.name} does not start; see its console.log")
                 time.sleep(0.01)
+            self.init = init
             for number in range(len(self.addresses)):
                 self._cable(number)
             self.room.note(self.name, "on")
+
+    def _boot(self):
+        root = str(self.directory / "root")
+        if self.room.with_systemd:
+            return ["sh", "-c", OWN_CGROUP, roots.cgroup(self.room.directory) + self.short,
+                    "systemd-nspawn", "--quiet", f"--directory={root}", f"--machine={self.short}",
+                    f"--hostname={self.name}", "--private-network", "--boot", "--register=no",
+                    "--keep-unit", "--console=pipe", "--capability=all",
+                    f"--bind={self.room.shared}:/lab"]
+        return ["unshare", "--mount", "--uts", "--ipc", "--pid", "--net", "--fork",
+                "--kill-child", str(HERE / "node-stage1"), root, str(self.room.shared), self.name,
+                *self.addresses]
+
+    def _first_process(self):
+        """Its init, once that has a network of its own; 0 before."""
+        children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        try:
+            for pid in pathlib.Path(children).read_text().split():
+                if not self.room.with_systemd or (
+                        os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/self/ns/net")):
+                    return int(pid)
+        except OSError:  # systemd-nspawn's helper, which has ended
+            pass
+        return 0
 
     def _mount(self):
         root = self.directory / "root"
@@ -78,8 +111,11 @@ class Machine:
         name = f"v{number}-{self.short}"
         # The kernel takes the old cable away some time after the machine that held its other end.
         run("ip", "link", "del", name)
+        # The same one at every boot, as a real card has: others keep it in mind for a while.
+        ip = self.addresses[number].split("/")[0]
+        card = "02:00:" + ":".join(f"{int(part):02x}" for part in ip.split("."))
         done = run("ip", "link", "add", name, "type", "veth", "peer", "name", f"eth{number}",
-                   "netns", str(self.init))
+                   "address", card, "netns", str(self.init))
         if done.returncode != 0:
             raise RuntimeError(f"{self.name}: no cable: {done.stderr.strip()}")
         run("ip", "link", "set", name, "master", f"br{number}")
@@ -99,6 +135,7 @@ class Machine:
                 os.kill(self.init, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+            self.process.kill()  # systemd-nspawn would wait for all that was started from outside
             self.process.wait()
             self.init = 0
             self.room.note(self.name, "off")
@@ -131,6 +168,7 @@ class Room:
         self.directory = directory
         self.shared = directory / "shared"
         plan = json.loads((directory / "machines.json").read_text())
+        self.with_systemd = plan["init"] == "systemd"
         self.machines = {
             name: Machine(self, name, addresses, directory / "nodes" / name, plan["lower"])
             for name, addresses in plan["machines"].items()}

@@ -75,7 +75,7 @@ class Lab:
             raise RuntimeError(f"{name} is off")
         # Before its init runs, a machine still has the root of the machine that it stands on.
         end = time.monotonic() + 20
-        while not os.readlink(f"/proc/{pid}/exe").endswith("/tini"):
+        while not os.readlink(f"/proc/{pid}/exe").endswith(("/tini", "/systemd")):
             if time.monotonic() > end:
                 raise RuntimeError(f"{name} does not boot; see its console.log")
             time.sleep(0.02)
@@ -100,22 +100,23 @@ class Lab:
                 "--ssh-config", str(self.directory / "ssh_config"), *arguments]
 
     # -- from outside
-    def make(self, build, say):
+    def make(self, build, init, say):
         if self.pid:
             raise SystemExit("lab: it is up already (HINT: tests/lab/lab down)")
         self.remove()
         roots.compile_in(build)
-        base = roots.base(build, say)
+        base = roots.base(build, init, say)
         self.shared.mkdir(parents=True)
         self.directory.chmod(0o755)
         product = self.directory / "product"
         roots.product(product, build)
         self._identities(product)
-        for name in ("node-init", "rsyslog.conf"):
+        roots.enable_network(product)
+        for name in ("node-init", "node-network", "rsyslog.conf"):
             shutil.copy(HERE / name, self.shared / name)
         (self.directory / "pgwalship.conf").write_text(CONFIG)
         (self.directory / "machines.json").write_text(json.dumps({
-            "room": ROOM_ADDRESSES, "machines": {**MACHINES, **SPARES},
+            "init": init, "room": ROOM_ADDRESSES, "machines": {**MACHINES, **SPARES},
             "lower": [str(product), str(base)]}))
         self._start()
 
@@ -135,6 +136,7 @@ class Lab:
             upper = self.directory / "nodes" / name / "self/etc"
             (upper / "ssh").mkdir(parents=True)
             (upper / "hostname").write_text(name + "\n")
+            (upper / "lab-addresses").write_text(" ".join(addresses) + "\n")
             host_key = upper / "ssh/ssh_host_ed25519_key"
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f",
                             str(host_key)], check=True)
@@ -144,7 +146,21 @@ class Lab:
         (self.directory / "known_hosts").write_text(known)
         (self.directory / "ssh_config").write_text(
             f"Host *\n  IdentityFile {key}\n  IdentitiesOnly yes\n"
-            f"  UserKnownHostsFile {self.directory}/known_hosts\n  GlobalKnownHostsFile none\n")
+            f"  UserKnownHostsFile {self.directory}/known_hosts\n  GlobalKnownHostsFile none\n" +
+            "".join(f"Host {name}\n  HostName {addresses[0].split('/')[0]}\n"
+                    f"  HostKeyAlias {name}\n"
+                    for name, addresses in {**MACHINES, **SPARES}.items()))
+        self._commands()
+
+    def _commands(self):
+        """What an administrator has in the PATH."""
+        programs = self.directory / "bin"
+        programs.mkdir()
+        for name, command in (("ssh", f"/usr/bin/ssh -F {self.directory}/ssh_config"),
+                              ("pgwalship-cluster", f"{sys.executable} -B {self.directory}"
+                               "/product/usr/bin/pgwalship-cluster")):
+            (programs / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+            (programs / name).chmod(0o755)
 
     def _start(self):
         log = open(self.directory / "room.log", "ab")
@@ -174,5 +190,6 @@ class Lab:
         self.remove()
 
     def remove(self):
+        roots.remove_cgroups(self.directory)
         if self.directory.exists():
             shutil.rmtree(self.directory)

@@ -14,6 +14,9 @@ PACKAGES = """
     tini rsyslog libxml2-utils
 """.split()
 
+# What a node's first process needs beyond: the lab's own is small, systemd is as on a real machine.
+INITS = {"tini": [], "systemd": ["systemd", "systemd-sysv", "dbus"]}
+
 # Debian's postgresql-common makes a server when it is installed; here the cluster makes its own.
 NO_MAIN_CLUSTER = ('mkdir -p "$1/etc/postgresql-common"; echo create_main_cluster = false '
                    '>"$1/etc/postgresql-common/createcluster.conf"')
@@ -26,6 +29,21 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 def cache():
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     return pathlib.Path(base) / "pgwalship-lab"
+
+
+def cgroup(directory):
+    """How the control groups of a lab's machines begin."""
+    return "pgwalship-" + hashlib.sha256(str(directory).encode()).hexdigest()[:8] + "-"
+
+
+def remove_cgroups(directory):
+    for top in ("", "systemd", "unified"):
+        for group in (pathlib.Path("/sys/fs/cgroup") / top).glob(cgroup(directory) + "*"):
+            for path, _, _ in os.walk(group, topdown=False):
+                try:
+                    os.rmdir(path)
+                except OSError:  # somebody is still dying in there; an empty group costs nothing
+                    pass
 
 
 def why_not():
@@ -76,10 +94,10 @@ def _libraries(build):
                    if os.path.dirname(path).endswith("-linux-gnu") and "," not in package})
 
 
-def base(build, say):
+def base(build, init, say):
     """The path of the root for PACKAGES and the libraries; made when it is not there."""
     release, sources = _sources()
-    packages = [*PACKAGES, *_libraries(build)]
+    packages = [*PACKAGES, *INITS[init], *_libraries(build)]
     key = hashlib.sha256(" ".join([release, *packages]).encode()).hexdigest()[:12]
     root = cache() / f"root-{key}"
     if root.is_dir():
@@ -115,3 +133,22 @@ def product(layer, build):
     agent.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(REPOSITORY / "tests/lab/fence_lab", agent)
     agent.chmod(0o755)
+
+
+def enable_network(layer):
+    """For nodes with systemd: their cables get their addresses."""
+    units = layer / "etc/systemd/system"
+    wants = units / "multi-user.target.wants"
+    wants.mkdir(parents=True)
+    unit = "lab-network.service"
+    (units / unit).write_text("""\
+[Unit]
+Before=ssh.service corosync.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'exec sh /lab/node-network $(cat /etc/lab-addresses)'
+[Install]
+WantedBy=multi-user.target
+""")
+    (wants / unit).symlink_to(f"../{unit}")

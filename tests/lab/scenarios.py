@@ -57,6 +57,9 @@ SMOKE = Scenario("smoke", "primary: loses its power", (("M", "power"),), True, 6
 # Not failures but work: tests/lab/lives.py. Adding a member restarts PostgreSQL (docs/cluster.md, 6).
 LIVES = [
     Scenario("switchover", "switchover to the synchronous standby", (), True, 20),
+    Scenario("incomplete", "the synchronous standby's archive is lost: no switchover to it", (), True,
+             40),
+    Scenario("guide", "every command of this guide, and a node fenced by hand", (), True, 40),
     Scenario("replace", "a machine is lost with its disk and replaced", (), True, 40),
     Scenario("upgrade", "rolling upgrade of pgwalship", (), True, 10),
     Scenario("second_site", "an archive at a second site is added", (), True, 10),
