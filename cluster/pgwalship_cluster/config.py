@@ -2,6 +2,7 @@
 section [pacemaker], which is for this program. man pgwalship.conf explains every key."""
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 
 from . import ini, values
@@ -110,8 +111,8 @@ PACEMAKER_KEYS = {
 }
 PACEMAKER_LISTS = ("second-ring", "client", "fence", "alert-recipient")
 
-# What a fence agent is told on the command line or in the CIB can be read by others.
-SECRET_PARAMETERS = ("password", "passwd", "snmp_priv_passwd", "secret_key", "token")
+# What a fence agent is told in the CIB can be read by others, and this file is on every node.
+SECRET_PARAMETER = re.compile(r"passw|secret|token|community")
 
 
 class _Loader:
@@ -180,6 +181,8 @@ class _Loader:
     def _add_alert_recipient(self, value, _line):
         self.cluster.alert_recipients.append(value)
 
+    _INSTEAD = {"community": "snmp_version=3 with username and password_script"}
+
     def _add_fence(self, value, _line):
         words = value.split()
         if len(words) < 2 or "=" in words[0] or "=" in words[1]:
@@ -188,11 +191,11 @@ class _Loader:
         given = values.attributes(words[2:])
         nodes = tuple(given.pop("nodes", "").split(",")) if "nodes" in given else ()
         level = values.number(given.pop("level", "1"))
-        for secret in SECRET_PARAMETERS:
-            if secret in given:
-                raise ValueError(f"'{secret}' would be readable by everybody",
-                                 f"use {secret}_script=FILE, and `pgwalship-cluster secret FILE` "
-                                 "puts it on every node")
+        for key in given:
+            if SECRET_PARAMETER.search(key) and not key.endswith("_script"):
+                raise ValueError(f"'{key}' would be readable by everybody", self._INSTEAD.get(
+                    key, f"use {key}_script=FILE, and `pgwalship-cluster secret FILE` puts it on "
+                    "every node"))
         if not 1 <= level <= 9:
             raise ValueError(f"level {level} is out of range", "1 to 9, tried in this order")
         self.cluster.fences.append(FenceDevice(values.name(words[0]), words[1], nodes, level,
@@ -214,6 +217,7 @@ class _Loader:
         for where, value in required.items():
             if not value and where not in self.lines:
                 self._complain(where, "missing")
+        self._check_twice()
         self._check_nodes()
         self._check_rings()
         self._check_fences()
@@ -221,6 +225,32 @@ class _Loader:
         if tmp.startswith(data):
             self._complain("[pacemaker] postgres-tmp", "it is inside of the data directory",
                            "a clone must not bring the other node's PGSQL.lock along")
+
+    def _check_twice(self):
+        """What may be there once: names, and addresses of whatever kind."""
+        cluster = self.cluster
+        seen = {}
+        for node in cluster.nodes:
+            for what, value in (("name", node.name), ("address", (node.address, node.port))):
+                if (what, value) in seen:
+                    self._complain("[cluster] node", f"'{node.name}' has the {what} of "
+                                   f"'{seen[(what, value)]}'")
+                seen[(what, value)] = node.name
+        owners = {}
+        places = [(node.address, f"node '{node.name}'") for node in cluster.nodes]
+        places += [(address, f"second-ring of '{name}'")
+                   for name, (address, _) in self.rings.items()]
+        places += [(vip.ip, key) for key, vip in (("client-ip", cluster.client_ip), (
+            "replication-ip", cluster.replication_ip)) if vip]
+        for address, owner in places:
+            if address in owners and not (owner.startswith("node") and
+                                          owners[address].startswith("node")):
+                self._complain("[pacemaker]", f"{owner} has the address of {owners[address]}, "
+                               f"{address}", "each needs one of its own")
+            owners.setdefault(address, owner)
+        names = [fence.name for fence in cluster.fences]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            self._complain("[pacemaker] fence", f"'{name}' is there twice")
 
     def _check_nodes(self):
         cluster = self.cluster

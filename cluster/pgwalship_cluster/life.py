@@ -6,7 +6,7 @@ server holds into the archive, makes its data directory a copy of the primary's,
 the lock away.
 """
 
-from . import cib, postgres, scripts
+from . import cib, postgres, scripts, values
 from .edge import Refused, Site
 
 # pgwalship rescue: all safe; or all safe, some of it in quarantine, because the archive has another
@@ -164,14 +164,21 @@ runuser -u postgres -- {binaries}/pg_rewind -D {data} --restore-target-wal \\
 
     def secret(self, path, content):
         """Puts a fence agent's password script on every member: it prints the password."""
-        quoted = scripts.q(content.strip())
+        try:
+            values.path(path)
+        except ValueError as error:
+            raise Refused(error.args[0]) from None
+        if not content.strip() or "\n" in content.strip():
+            raise Refused("standard input is not a password in one line")
+        quoted, place = scripts.q(content.strip()), scripts.q(path)
         for node in self.cluster.members:
             self.remote.run(node, f"""
 umask 077
-install -d -m 0755 "$(dirname {scripts.q(path)})"
-cat >{scripts.q(path)} <<'END_OF_SCRIPT'
+install -d -m 0755 "$(dirname {place})"
+cat >{place}.new <<'END_OF_SCRIPT'
 #!/bin/sh
 printf '%s\\n' {quoted}
 END_OF_SCRIPT
-chmod 700 {scripts.q(path)}
+chmod 700 {place}.new
+mv {place}.new {place}
 """)

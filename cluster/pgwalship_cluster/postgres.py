@@ -4,6 +4,10 @@ Settings stand in a file of their own in the data directory, so that pg_baseback
 them; postgresql.conf includes it. The resource agent adds two more includes by itself.
 """
 
+import base64
+import hashlib
+import hmac
+
 from .timing import timing
 
 SETTINGS_FILE = "pgwalship-cluster.conf"
@@ -106,9 +110,22 @@ WantedBy=multi-user.target
 """
 
 
+# PostgreSQL's own number.
+SCRAM_ITERATIONS = 4096
+
+
+def scram_verifier(password, salt):
+    """What PostgreSQL stores of a password (RFC 5803). Given so, no log of statements shows it."""
+    key = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, SCRAM_ITERATIONS)
+    stored = hashlib.sha256(hmac.digest(key, b"Client Key", "sha256")).digest()
+    server = hmac.digest(key, b"Server Key", "sha256")
+    text = [base64.b64encode(part).decode() for part in (salt, stored, server)]
+    return f"SCRAM-SHA-256${SCRAM_ITERATIONS}:{text[0]}${text[1]}:{text[2]}"
+
+
 def role_sql(cluster):
-    """Makes the replication role, or gives it this password again; the password comes as the psql
-    variable `password`. pg_rewind needs the four functions."""
+    """Makes the replication role, or gives it this password again; what is stored of it comes as the
+    psql variable `password`. pg_rewind needs the four functions."""
     role = cluster.replication_user
     return f"""\
 SELECT 'CREATE ROLE {role}' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') \\gexec

@@ -1,6 +1,7 @@
 """The shell that runs on nodes: every piece can run twice. What is secret goes in on standard input."""
 
 import base64
+import os
 import shlex
 
 from . import postgres
@@ -227,11 +228,12 @@ def stop_alone(cluster):
 
 
 def make_role(cluster, password):
-    """Run where the server is the primary. The password goes in on psql's standard input."""
+    """Run where the server is the primary. The password stays here."""
+    verifier = postgres.scram_verifier(password, os.urandom(16))
     return f"""
 runuser -u postgres -- {cluster.postgres_bin}/psql -X -q -v ON_ERROR_STOP=1 -p {cluster.postgres_port} \\
     -d postgres >/dev/null <<'END_OF_SQL'
-\\set password '{password}'
+\\set password '{verifier}'
 {postgres.role_sql(cluster)}END_OF_SQL
 """
 

@@ -95,6 +95,15 @@ class Rendering(unittest.TestCase):
         for line in lines:
             self.assertTrue(line.startswith('restrict,command="/usr/bin/pgwalship receive --from '))
 
+    def test_the_password_is_stored_as_postgresql_would(self):
+        # RFC 7677's example, whose server signature is known: the same keys.
+        import base64
+        text = postgres.scram_verifier("pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
+        self.assertEqual("SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$"
+                         "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
+                         "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=", text)
+        self.assertNotIn("hidden", scripts.make_role(config.load(LAB), "hidden"))
+
     def test_two_nodes_get_two_node_mode(self):
         text = changed("node = pgdb3.example.com site=sitea address=10.10.10.103\n", "")
         text = text.replace("second-ring = pgdb3.example.com 10.10.20.103\n", "")
@@ -135,6 +144,30 @@ class Refusals(unittest.TestCase):
     def test_a_password_in_the_file(self):
         said = problems(changed("fence = power fence_lab", "fence = a fence_ipmilan password=x"))
         self.assertIn("'password' would be readable by everybody", said)
+
+    def test_every_kind_of_secret_in_the_file(self):
+        for key in ("passwd", "snmp_priv_passwd", "secret_key", "vmtoken", "community"):
+            said = problems(changed("fence = power fence_lab", f"fence = a fence_x {key}=x"))
+            self.assertIn(f"'{key}' would be readable by everybody (HINT", said)
+            self.assertNotIn("=x", said)
+
+    def test_an_address_or_a_name_that_is_there_twice(self):
+        for old, new, said in (
+                ("10.10.10.102", "10.10.10.101",
+                 "'pgdb2.example.com' has the address of 'pgdb1.example.com'"),
+                ("node = pgdb2", "node = pgdb1", "'pgdb1.example.com' has the name of"),
+                ("10.10.10.105/24", "10.10.10.104/24", "replication-ip has the address of client-ip"),
+                ("10.10.10.105/24", "10.10.10.103/24",
+                 "client-ip has the address of node 'pgdb3.example.com'"),
+                ("10.10.20.102", "10.10.20.101", "has the address of second-ring of"),
+                ("fence = power fence_lab", "fence = p fence_lab\nfence = p fence_lab",
+                 "'p' is there twice")):
+            self.assertIn(said, problems(changed(old, new)))
+
+    def test_empty_files_and_missing_keys_are_said_all_at_once(self):
+        said = problems("")
+        for key in ("client-ip", "replication-ip", "directory", "data-directory", "identity", "node"):
+            self.assertRegex(said, rf"f.conf:1: \[[a-z]+\] {key}: missing")
 
     def test_a_node_that_nothing_fences(self):
         said = problems(changed("fence_lab", "fence_lab nodes=pgdb1.example.com"))
@@ -368,7 +401,9 @@ class Agents(unittest.TestCase):
                     ("node", {"node": "pgdb1", "desc": "lost"}),
                     ("attribute", {"node": "pgdb1", "attribute_name": "pgwalship-quorum",
                                    "attribute_value": "lost"}),
-                    ("resource", {"rc": "0", "target_rc": "0", "task": "monitor"})):
+                    ("resource", {"rc": "0", "target_rc": "0", "task": "monitor"}),
+                    ("resource", {"rc": "1", "target_rc": "0", "task": "monitor",
+                                  "desc": "Cancelled"})):
                 environment = {**os.environ, "CRM_alert_kind": kind, "CRM_alert_timestamp": "now",
                                "CRM_alert_recipient": file.name,
                                **{f"CRM_alert_{key}": value for key, value in more.items()}}

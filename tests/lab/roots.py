@@ -129,6 +129,10 @@ def product(layer, build):
                           env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError("cmake --install failed:\n" + done.stderr[-2000:])
+    # It was configured for another prefix, as scripts/package does not.
+    unit = layer / "lib/systemd/system/pgwalshipd.service"
+    unit = unit if unit.exists() else layer / "usr/lib/systemd/system/pgwalshipd.service"
+    unit.write_text(unit.read_text().replace("/usr/local/bin/", "/usr/bin/"))
     agent = layer / "usr/sbin/fence_lab"
     agent.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(REPOSITORY / "tests/lab/fence_lab", agent)
