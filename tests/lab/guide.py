@@ -35,6 +35,7 @@ ELSEWHERE = {
     "scripts/install-deps": "scripts/test",
     "cmake --preset release && cmake --build --preset release": "scripts/test",
     "tests/lab/lab up": "lab smoke",
+    "tests/lab/lab up --init systemd": "by hand: it is slower and tests the same, but for systemctl",
     "tests/lab/lab status": "the scenario guide, as crm_mon",
     "tests/lab/lab kill pgdb1": "lab smoke",
     "tests/lab/lab on pgdb1": "lab smoke",
