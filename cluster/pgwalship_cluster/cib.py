@@ -310,6 +310,13 @@ def differences(cluster, running):
     return sorted(found)
 
 
+def made_by_hand(running):
+    """Constraints of `crm_resource --move` and --ban: kept by apply, and in the way until cleared."""
+    constraints = ET.fromstring(running).find("configuration/constraints")
+    return [child.get("id") for child in (constraints if constraints is not None else [])
+            if child.get("id", "").startswith("cli-")]
+
+
 def restarts_postgresql(found):
     """Would these differences make Pacemaker restart the server?"""
     return f"resources: '{POSTGRES_CLONE}' differs" in found

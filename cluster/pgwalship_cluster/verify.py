@@ -24,7 +24,10 @@ class Verify(Site):
         for node in corosync_behind(self.cluster, found):
             wrong.append(f"{node.name}: corosync runs with another list of nodes")
         first = self.cluster.members[0]
-        wrong += cib.differences(self.cluster, self.remote.run(first, "cibadmin --query"))
+        running = self.remote.run(first, "cibadmin --query")
+        wrong += cib.differences(self.cluster, running)
+        wrong += [f"constraints: '{ident}' was made by hand (HINT: crm_resource --clear)"
+                  for ident in cib.made_by_hand(running)]
         wrong += health.troubles(self.cluster, self.health())
         wrong += self._settings()
         return wrong

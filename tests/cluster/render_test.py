@@ -230,6 +230,9 @@ score="-INFINITY"/></constraints></configuration><status><node_state id="1"/></s
             self.assertIn(kept, merged)
         self.assertNotIn("node_state", merged)
 
+    def test_a_ban_that_was_forgotten_is_told_of(self):
+        self.assertEqual(["cli-ban-x"], cib.made_by_hand(self.RUNNING))
+
     def test_merged_once_nothing_differs(self):
         self.assertTrue(cib.differences(self.cluster, self.RUNNING))
         merged = cib.merged(self.cluster, self.RUNNING)

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace pgwalship {
 namespace {
 
@@ -47,6 +49,17 @@ TEST_F(NeverWritten, WhatRecoveryMayNeedIsNotTakenForIt) {
 
 TEST_F(NeverWritten, AFileOfAnotherServerIsNotTakenForIt) {
   EXPECT_EQ(said(5, 2, 1), "");
+}
+
+// The server goes on with the timeline that a copy of it has left, and its disk lost one page: what
+// is there is worth more than nothing, and a person must know.
+TEST_F(NeverWritten, AWrittenFileThatLostItsFirstPageIsNotTakenForIt) {
+  Bytes written = build_segment({.timeline = 8, .lsn = 5 * kSegment});
+  const Bytes older = build_segment({.timeline = 6, .lsn = 2 * kSegment});
+  std::copy_n(older.begin(), 8192, written.begin());
+  files_.plant("/pg_wal/x", written);
+  const WalName name = name_of({.timeline = 8, .lsn = 5 * kSegment});
+  EXPECT_FALSE(never_written(files_, store_, "/pg_wal/x", name, kTestSystemId).has_value());
 }
 
 TEST_F(NeverWritten, WithoutAHistoryNothingIsProven) {

@@ -82,6 +82,9 @@ class Life(trial.Trial):
         self.lab.run_in(name, "stonith_admin", "--reboot", FENCED, timeout=60)
         if FENCED not in [who for when, who in self.fencings() if when > gone]:
             self.fail(f"stonith_admin does not fence {FENCED}")
+        told = self.lab.run_in(name, "grep", "pgwalship-alert", "/var/log/syslog", check=False)
+        if f"fencing: Operation reboot of {FENCED}" not in told.stdout:
+            self.fail("no alert tells of the fencing")
 
     def _as_written(self, command, where):
         if where == guide.NODE:

@@ -81,17 +81,18 @@ def compile_in(build):
 
 def _libraries(build):
     """Debian's packages of the libraries that the programs load."""
-    found = set()
+    paths = set()
     for program in TARGETS:
         text = subprocess.run(["ldd", str(build / "cmd" / program)], capture_output=True, text=True,
                               check=True).stdout
-        found |= {os.path.basename(line.split()[0]) for line in text.splitlines() if "=>" in line}
-    done = subprocess.run(["dpkg-query", "--search", *(f"*/{name}" for name in sorted(found))],
-                          capture_output=True, text=True, check=False)
-    pairs = (line.rpartition(": ")[::2] for line in done.stdout.splitlines())
-    # Not the 32-bit ones of the same name.
-    return sorted({package.split(":")[0] for package, path in pairs
-                   if os.path.dirname(path).endswith("-linux-gnu") and "," not in package})
+        for line in text.splitlines():
+            if "=> /" in line:  # dpkg may know it under either name of the directory
+                path = line.split()[2].removeprefix("/usr")
+                paths |= {path, "/usr" + path}
+    # Whole paths: dpkg-query looks them up, while it compares a pattern with every file there is.
+    done = subprocess.run(["dpkg-query", "--search", *sorted(paths)], capture_output=True, text=True,
+                          check=False)
+    return sorted({line.split(":")[0] for line in done.stdout.splitlines() if ": " in line})
 
 
 def base(build, init, say):
@@ -109,7 +110,7 @@ def base(build, init, say):
         ["mmdebstrap", "--variant=minbase", "--mode=root", "--quiet",
          "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
          "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=force-unsafe-io",
-         '--aptopt=APT::Install-Recommends "false"', "--dpkgopt=force-confold",
+         '--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"', "--dpkgopt=force-confold",
          f"--essential-hook={NO_MAIN_CLUSTER}", f"--include={','.join(packages)}",
          release, str(fresh), "-"], input=sources, text=True, capture_output=True, check=False)
     if done.returncode != 0:
