@@ -15,8 +15,10 @@
 namespace pgwalship {
 
 // What to tell about the file at `path`, when it is proven that there is nothing of `name` and
-// never will be: its first page is an earlier segment's of the server `system_id`, and an archived
-// history says that the timeline was left before this segment began. Otherwise nothing.
+// never will be: its first page is an earlier segment's of the server `system_id`, no page is this
+// segment's, and an archived history says that the timeline was left before this segment began.
+// Otherwise nothing. The history alone is not enough: a server may go on with a timeline that a
+// copy of it has left, and its disk may lose a page.
 std::optional<std::string> never_written(FileSystem& files, const ArchiveStore& store,
                                          const std::string& path, const WalName& name,
                                          std::uint64_t system_id);
