@@ -38,7 +38,10 @@ class ProbeServiceTest : public testing::Test {
   }
   Result<ProbeReport> probe(Duration wait = std::chrono::seconds(30)) {
     std::optional<Result<ProbeReport>> outcome;
-    probes_.probe(wait, [&](const Result<ProbeReport>& report) { outcome = report; });
+    probes_.probe(wait, [&](const Result<ProbeReport>& report) {
+      outcome = report;
+      node_.loop().stop();  // it comes at the end of a turn, and nothing may follow
+    });
     node_.run_until([&] { return outcome.has_value(); });
     return *outcome;
   }
@@ -84,7 +87,10 @@ TEST_F(ProbeServiceTest, APeerThatIsAwayIsNamedAndTheQuorumIsHeldWithoutIt) {
 
 TEST_F(ProbeServiceTest, APeerThatIsLostOnTheWayIsNamed) {
   std::optional<Result<ProbeReport>> outcome;
-  probes_.probe(std::chrono::seconds(30), [&](const auto& report) { outcome = report; });
+  probes_.probe(std::chrono::seconds(30), [&](const auto& report) {
+    outcome = report;
+    node_.loop().stop();
+  });
   node_.peer(2).cut();
   node_.run_until([&] { return outcome.has_value(); });
   EXPECT_TRUE(outcome->value().held);
@@ -139,6 +145,7 @@ TEST_F(ProbeServiceTest, FourAtATime) {
   for (int i = 0; i < 5; ++i) {
     probes_.probe(std::chrono::seconds(30), [&](const Result<ProbeReport>& report) {
       ++reports;
+      node_.loop().stop();
       if (!report.ok()) {
         refused = report.error();
       }

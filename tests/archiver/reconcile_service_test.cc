@@ -73,7 +73,7 @@ TEST_F(ReconcileServiceTest, SaysWhoIsAwayAndWhatFailed) {
   lose(c, "no route");
   ask();
   compared(b, Error{Errc::kIo, "cannot read", ""});
-  turn(1);
+  turn(0.5);  // before it is tried again
   ASSERT_TRUE(is_over());
   EXPECT_EQ(node_of(0).state, State::kFailed);
   EXPECT_THAT(node_of(0).why, HasSubstr("cannot read"));
