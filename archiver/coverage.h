@@ -6,6 +6,7 @@
 #include "topology/node_list.h"
 #include "wal/differences.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -18,14 +19,15 @@ class Coverage {
   // A node whose archive is not complete: all must be looked at again.
   void meet_newcomer() { ++newcomers_; }
   void begin_comparison(NodeId peer) { peers_.at(peer).begun = newcomers_; }
-  void end_comparison(NodeId peer, const Differences& differences) {
+  // `evidence_from`: what is missing below it in one of the two archives may have been there.
+  void end_comparison(NodeId peer, const Differences& differences, SegmentPosition evidence_from) {
     Peer& known = peers_.at(peer);
     known.covered = differences.covers_theirs() ? known.begun : 0;
-    known.floor = differences.floor;
+    known.floor = std::max(differences.floor, evidence_from);
   }
 
   bool covers(NodeId peer) const { return peers_.at(peer).covered == newcomers_; }
-  // Down to which position; what is below was not looked at.
+  // Down to which position; what is below was not looked at, or proves nothing.
   SegmentPosition floor(NodeId peer) const { return peers_.at(peer).floor; }
 
  private:

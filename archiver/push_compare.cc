@@ -1,6 +1,8 @@
 // How PushService compares the archive here with a peer's: rounds of CompareRanges.
 #include "archiver/push_service.h"
 
+#include <algorithm>
+
 namespace pgwalship {
 
 void PushService::act(const Compare& action) {
@@ -11,7 +13,8 @@ void PushService::act(const Compare& action) {
     // another.
     const bool reconciled = machine_.store.reconciled();
     const Result<SegmentPosition> floor = machine_.store.floor();
-    return [this, peer, reconciled, floor] {
+    const Result<SegmentPosition> evidence_from = machine_.store.evidence_from();
+    return [this, peer, reconciled, floor, evidence_from] {
       const auto current = comparisons_.find(peer);
       if (current == comparisons_.end()) {
         return;
@@ -19,10 +22,11 @@ void PushService::act(const Compare& action) {
       const auto comparison = std::make_shared<Comparison>(floor.ok() ? floor.value() : 0);
       comparison->self_reconciled = reconciled;
       current->second = comparison;
-      if (!floor.ok()) {
-        finish(peer, comparison, floor.error());
+      if (!floor.ok() || !evidence_from.ok()) {
+        finish(peer, comparison, floor.ok() ? evidence_from.error() : floor.error());
         return;
       }
+      comparison->evidence_from = evidence_from.value();
       machine_.index.refresh([this, peer, comparison](const Result<void>& outcome) {
         if (outcome.ok()) {
           ask(peer, comparison);
@@ -67,6 +71,7 @@ void PushService::take(NodeId peer, const ComparisonRef& comparison, const Messa
     return;
   }
   comparison->peer_reconciled = result->reconciled;
+  comparison->evidence_from = std::max(comparison->evidence_from, result->evidence_from);
   const Result<void> taken = comparison->archives.take(machine_.index.index(), result->answer);
   if (taken.ok()) {
     ask(peer, comparison);
@@ -83,7 +88,8 @@ void PushService::finish(NodeId peer, const ComparisonRef& comparison,
   }
   comparisons_.erase(current);
   feed(Compared{peer, comparison && comparison->self_reconciled, std::move(differences),
-                comparison ? comparison->peer_reconciled : std::nullopt});
+                comparison ? comparison->peer_reconciled : std::nullopt,
+                comparison ? comparison->evidence_from : 0});
 }
 
 }  // namespace pgwalship

@@ -144,6 +144,7 @@ class PushService final : public LinkSet::Observer {
     ArchiveComparison archives;
     bool self_reconciled = false;
     std::optional<bool> peer_reconciled;
+    SegmentPosition evidence_from = 0;
   };
   using UploadRef = std::shared_ptr<Upload>;
 

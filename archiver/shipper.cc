@@ -231,7 +231,7 @@ void Shipper::on(const Compared& event, TimePoint now) {
   }
   const Differences& differences = event.differences.value();
   forget_conflicts(event.peer, differences);
-  coverage_.end_comparison(event.peer, differences);
+  coverage_.end_comparison(event.peer, differences, event.evidence_from);
   peer.more = differences.more;
   peer.view.conflicting = differences.conflicting.size();
   if (pulls_.idle()) {

@@ -60,6 +60,8 @@ struct Compared {  // how the archives differ, or why that could not be found ou
   bool self_reconciled;  // before this archive was looked at
   Result<Differences> differences;
   std::optional<bool> peer_reconciled = {};  // as the peer says now; its greeting may be old
+  // Of both archives the higher: below it an absence is no evidence (ArchiveStore::evidence_from).
+  SegmentPosition evidence_from = 0;
 };
 struct ReconciledAnswered {
   NodeId peer;

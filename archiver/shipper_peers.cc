@@ -195,7 +195,8 @@ bool Shipper::covers_enough_for(NodeId newcomer) const {
 }
 
 // Files below the floor of an archive that was looked at were not, and those below its own floor it
-// may have had: nobody who is called complete may be believed about them.
+// may have had; one that was made complete itself may have lost some: nobody who is called complete
+// may be believed about them.
 SegmentPosition Shipper::floor_of_completeness() const {
   SegmentPosition floor = 0;
   for (NodeId id = 0; id < peers_.size(); ++id) {

@@ -101,7 +101,13 @@ struct Daemon::Parts {
                   {"quiet", quiet.get()},
                   {"looks", looks.get()}}},
                 l),
-        services{*loop, pushes, fetches, expiry, nullptr, probes, reconciling,
+        services{*loop,
+                 pushes,
+                 fetches,
+                 expiry,
+                 nullptr,
+                 probes,
+                 reconciling,
                  [this](StatusFormat format, const std::function<void(std::string)>& handler) {
                    status(format, handler);
                  }} {}

@@ -174,6 +174,7 @@ void write(ByteWriter& out, const CompareRanges& message) {
 void write(ByteWriter& out, const CompareResult& message) {
   out.u64(message.id);
   out.u8(message.reconciled ? 1 : 0);
+  out.u64(message.evidence_from);
   encode(message.answer, out);
 }
 
@@ -403,8 +404,10 @@ template <>
 Decoded read<CompareResult>(Fields& in) {
   const std::uint64_t id = in.u64();
   const bool reconciled = in.flag();
+  const SegmentPosition evidence_from = in.u64();
   std::optional<CompareAnswer> answer = decode_compare_answer(in.rest_view());
-  return answer ? Decoded(CompareResult{id, reconciled, std::move(*answer)}) : std::nullopt;
+  return answer ? Decoded(CompareResult{id, reconciled, evidence_from, std::move(*answer)})
+                : std::nullopt;
 }
 
 template <>

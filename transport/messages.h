@@ -157,6 +157,7 @@ struct CompareRanges {
 struct CompareResult {
   std::uint64_t id = 0;
   bool reconciled = false;
+  SegmentPosition evidence_from = 0;  // below it the answerer's archive may have had what it lacks
   CompareAnswer answer;
 };
 struct Offer {

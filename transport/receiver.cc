@@ -358,11 +358,14 @@ void Receiver::on_compare(CompareRanges asked) {
     }
     comparing_.erase(id);
     const Result<SegmentPosition> floor = store_.floor();
-    if (!outcome.ok() || !floor.ok()) {
-      refuse(id, outcome.ok() ? floor.error() : outcome.error());
+    const Result<SegmentPosition> evidence_from = store_.evidence_from();
+    if (!outcome.ok() || !floor.ok() || !evidence_from.ok()) {
+      refuse(id, !outcome.ok() ? outcome.error()
+                 : !floor.ok() ? floor.error()
+                               : evidence_from.error());
       return;
     }
-    outbox_.push_back(CompareResult{id, store_.reconciled(),
+    outbox_.push_back(CompareResult{id, store_.reconciled(), evidence_from.value(),
                                     answer_compare(index_.index(), *query, floor.value())});
   });
 }

@@ -58,7 +58,7 @@ void ShipperTest::compared(NodeId peer, Result<Listing> mine, Result<Listing> th
 
 void ShipperTest::compared_as(NodeId peer, Result<Differences> differences,
                               std::optional<bool> peer_reconciled) {
-  step(Compared{peer, self_reconciled_, std::move(differences), peer_reconciled});
+  step(Compared{peer, self_reconciled_, std::move(differences), peer_reconciled, evidence_from_});
 }
 
 void ShipperTest::pulled(const WalName& name, Result<PutOutcome> result, PullFault fault) {

@@ -84,7 +84,8 @@ class ShipperTest : public testing::Test {
 
   std::optional<Shipper> shipper_;
   bool self_reconciled_ = true;
-  SegmentPosition floor_ = 0;  // common to all
+  SegmentPosition floor_ = 0;          // common to all
+  SegmentPosition evidence_from_ = 0;  // the same
   // Whether the staged file of a push is the source of what was last sent of it.
   std::map<std::string, std::optional<PushId>> source_;
 

@@ -91,6 +91,15 @@ TEST_F(ShipperTest, H42TwoNewNodesInTurnAreNoNewCluster) {
   EXPECT_THAT(asked(), ElementsAre("compare b", "compare c"));
 }
 
+// It was replaced itself, and what it lost then it cannot speak for (simulator seed 9269).
+TEST_F(ShipperTest, H42NobodyIsCalledCompleteFromFurtherDownThanTheOneWhoSaysSo) {
+  cluster("ALL (*)");
+  greet_new(b);
+  evidence_from_ = segment(7).position();
+  compared(b);
+  EXPECT_THAT(asked(), ElementsAre("compare b", "tell b from " + position_text(evidence_from_)));
+}
+
 TEST_F(ShipperTest, ANewPeerIsComparedMoreOften) {
   greet_new(b);
   self_reconciled_ = false;

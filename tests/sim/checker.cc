@@ -140,6 +140,7 @@ void Checker::recycled(NodeId node, const Content& content) {
 
 void Checker::floor_raised(NodeId node, SegmentPosition floor) {
   floors_[node] = std::max(floors_[node], floor);
+  highest_floor_ = std::max(highest_floor_, floor);
   for (auto& [name, acknowledgement] : acknowledged_) {
     if (WalName::parse(name).value().is_below(floor)) {
       acknowledgement.holders.erase(node);
@@ -167,7 +168,7 @@ void Checker::expires(NodeId node, const std::vector<WalName>& names) {
 }
 
 bool Checker::expired_somewhere(const WalName& name) const {
-  return name.is_below(*std::max_element(floors_.begin(), floors_.end()));
+  return name.is_below(highest_floor_);
 }
 
 // What disks show --------------------------------------------------------------------------------

@@ -96,6 +96,7 @@ class Checker {
   // Durable on a disk when it was taken away: an acknowledgement may still be under way.
   std::map<std::string, std::set<std::pair<NodeId, Sha256>>> on_lost_disks_;
   std::vector<SegmentPosition> floors_;  // by node
+  SegmentPosition highest_floor_ = 0;    // that any archive had, if it is lost by now
 };
 
 }  // namespace pgwalship::sim

@@ -101,6 +101,7 @@ class Daemon {
     ArchiveComparison archives;
     bool self_reconciled = false;
     std::optional<bool> peer_reconciled;
+    SegmentPosition evidence_from = 0;
   };
   using ComparisonRef = std::shared_ptr<Comparison>;
   using PullHandler = std::function<void(const Result<PutOutcome>& result, PullFault fault)>;

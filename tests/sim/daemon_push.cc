@@ -193,7 +193,8 @@ void Daemon::act(const Compare& action) {
   scan_jobs_.post([this, peer]() -> JobQueue::Completion {
     const bool reconciled = store_.reconciled();
     const Result<SegmentPosition> floor = store_.floor();
-    return [this, peer, reconciled, floor] {
+    const Result<SegmentPosition> evidence_from = store_.evidence_from();
+    return [this, peer, reconciled, floor, evidence_from] {
       const auto current = comparisons_.find(peer);
       if (current == comparisons_.end()) {
         return;
@@ -201,10 +202,11 @@ void Daemon::act(const Compare& action) {
       const auto comparison = std::make_shared<Comparison>(floor.ok() ? floor.value() : 0);
       comparison->self_reconciled = reconciled;
       current->second = comparison;
-      if (!floor.ok()) {
-        finish(peer, comparison, floor.error());
+      if (!floor.ok() || !evidence_from.ok()) {
+        finish(peer, comparison, floor.ok() ? evidence_from.error() : floor.error());
         return;
       }
+      comparison->evidence_from = evidence_from.value();
       index_.refresh([this, peer, comparison](const Result<void>& outcome) {
         if (outcome.ok()) {
           ask(peer, comparison);
@@ -243,6 +245,7 @@ void Daemon::take(NodeId peer, const ComparisonRef& comparison, const Message& a
     return;
   }
   comparison->peer_reconciled = result->reconciled || mutated(Mutation::kNewNodesCount);
+  comparison->evidence_from = std::max(comparison->evidence_from, result->evidence_from);
   const Result<void> taken = comparison->archives.take(index_.index(), result->answer);
   CHECK(taken.ok());
   ask(peer, comparison);
@@ -258,7 +261,7 @@ void Daemon::finish(NodeId peer, const ComparisonRef& comparison, Result<Differe
     differences = Differences{};
   }
   feed(Compared{peer, comparison->self_reconciled, std::move(differences),
-                comparison->peer_reconciled});
+                comparison->peer_reconciled, comparison->evidence_from});
 }
 
 void Daemon::act(const TellReconciled& action) {

@@ -91,6 +91,7 @@ inline std::vector<Message> sample_messages() {
                       {{ArchivePlace::of(segment), kPlacesEnd}, {}}}}},
       CompareResult{13,
                     true,
+                    0xA'00000001,
                     {7,
                      {SameRange{}, SplitRange{{ArchivePlace::of(segment)}, {{1, 2, 3}, {4, 5, 6}}},
                       ListedRange{{{ArchivePlace::of(history), {}}}}, ListedRange{}}}},

@@ -99,7 +99,7 @@ CompareRanges ask_for_all(std::uint64_t id) {
 }
 
 CompareResult compared() {
-  return {1, false, {0, {SameRange{}}}};
+  return {1, false, 0, {0, {SameRange{}}}};
 }
 
 bool is_same(const CompareResult& result) {
@@ -447,7 +447,8 @@ TEST_F(GreetedReceiver, ComparesAboveItsFloor) {
   disk_.plant(path(file_), file_.bytes);
   ASSERT_TRUE(session_.store().raise_floor(file_.name.position() + 1).ok());
   const auto result = session_.ask<CompareResult>(ask_for_all(1));
-  EXPECT_EQ(result.answer.floor, file_.name.position() + 1);
+  EXPECT_EQ(result.answer.floor, result.evidence_from);
+  EXPECT_EQ(result.evidence_from, file_.name.position() + 1);
   EXPECT_TRUE(is_same(result));
 }
 
