@@ -106,11 +106,11 @@ class Life(trial.Trial):
         """The synchronous standby's archive is lost and cannot be filled: nobody is to prefer it."""
         sync = self._synchronous(state)
         self.lab.run_in(sync, "sh", "-ec", f"""
-cd /etc/pgwalship; mv known_hosts known_hosts.away; mv {HOME}/authorized_keys {HOME}/away
+cd /etc/pgwalship; cp -p known_hosts known_hosts.away; : >known_hosts; mv {HOME}/authorized_keys {HOME}/away
 find /{recovery.ARCHIVE} -mindepth 1 -delete
 kill -TERM $(cat /run/pgwalship/pgwalshipd.pid); pkill -f '[p]gwalship receive' || true""")
         try:
-            self._until(60, f"{sync} says that its archive is incomplete", lambda: self.health()
+            self._until(90, f"{sync} says that its archive is incomplete", lambda: self.health()
                         .attribute(sync, "pgwalship-archive") == "incomplete")
             scores = self.lab.run_in(state.primary, "crm_simulate", "-sL").stdout
             line = next((line for line in scores.splitlines() if "postgresql:" in line and sync in
