@@ -54,7 +54,7 @@ SCENARIOS = [
 
 SMOKE = Scenario("smoke", "primary: loses its power", (("M", "power"),), True, 60)
 
-# Not failures but work: tests/lab/lives.py. Adding a member restarts PostgreSQL (docs/cluster.md, 6).
+# Not failures but work: tests/lab/lives.py.
 LIVES = [
     Scenario("switchover", "switchover to the synchronous standby", (), True, 20),
     Scenario("incomplete", "the synchronous standby's archive is lost: no switchover to it", (), True,
