@@ -93,7 +93,9 @@ const std::array kReaders = std::to_array<Reader>({
     {"postgres", "acknowledge-from-pg-wal",
      [](const Config& c) { return switch_text(c.postgres.acknowledge_from_pg_wal); }},
     {"postgres", "look-ahead",
-     [](const Config& c) { return std::to_string(c.postgres.look_ahead); }},
+     [](const Config& c) {
+       return c.postgres.data_directory.empty() ? "" : std::to_string(c.postgres.look_ahead);
+     }},
     {"ssh", "user", [](const Config& c) { return c.ssh.user; }},
     {"ssh", "identity", [](const Config& c) { return c.ssh.identity; }},
     {"ssh", "known-hosts", [](const Config& c) { return c.ssh.known_hosts; }},

@@ -11,8 +11,8 @@ namespace pgwalship {
 namespace {
 
 // The requests of the connection.
-constexpr std::uint64_t kClaimId = 1;
-constexpr std::uint64_t kPutId = 2;
+constexpr std::uint64_t kPutId = 1;
+constexpr std::uint64_t kClaimId = 2;
 
 // The conversation about one file.
 class Delivery {

@@ -333,7 +333,8 @@ TEST(Config, RefusesAQuorumThatCanNeverHold) {
   EXPECT_EQ(problems(with("[cluster]\nquorum = ANY 3 (*)\n")),
             "f:14: [cluster] quorum: ANY 3 (*) can never hold on node 'pgdb1.example.com': it "
             "names only 2 other nodes (HINT: a node never counts in its own list, and every node "
-            "uses the same expression)");
+            "uses the same expression; where one is alone at its site, name the other site instead "
+            "of site:local)");
   EXPECT_NE(problems(with("[cluster]\nquorum = ALL (site:local)\n")).find("'pgdb3.example.com'"),
             std::string::npos);
   EXPECT_EQ(problem_with_line("cluster", "quorum = ANY 1 (*)"),

@@ -285,34 +285,6 @@ TEST_F(GreetedReceiver, StatTellsPresentFromAbsentFromCorrupt) {
   EXPECT_EQ(session_.ask<StatResult>(Stat{1, file_.name}).presence, Presence::kCorrupt);
 }
 
-TEST_F(GreetedReceiver, H28StatReadsTheContentWhenAskedToAndOtherWorkComesFirst) {
-  WalFile bad = wal_file(2);
-  disk_.plant(path(file_), file_.bytes);
-  bad.bytes[bad.bytes.size() / 2] ^= std::byte{1};
-  disk_.plant(path(bad), bad.bytes);
-  EXPECT_TRUE(session_.say(Stat{1, file_.name, Look::kContent}).empty());
-  EXPECT_TRUE(session_.say(Stat{2, bad.name, Look::kContent}).empty());
-  EXPECT_EQ(session_.ask<StatResult>(Stat{3, bad.name}).presence, Presence::kPresent)
-      << "by its header";
-  EXPECT_EQ(session_.receiver().next_look(), TimePoint{});
-  for (const Presence expected : {Presence::kPresent, Presence::kCorrupt}) {
-    session_.receiver().look(TimePoint{});
-    EXPECT_EQ(std::get<StatResult>(*session_.receiver().next_output()).presence, expected);
-    EXPECT_FALSE(session_.receiver().next_output());
-  }
-  EXPECT_EQ(session_.receiver().next_look(), kNever);
-}
-
-TEST_F(GreetedReceiver, StatsOfContentAreBounded) {
-  std::uint64_t id = 0;
-  while (id < kOpenReadsMax) {
-    EXPECT_TRUE(session_.say(Stat{++id, file_.name, Look::kContent}).empty());
-  }
-  ++id;
-  EXPECT_TRUE(is_refused(session_.say(Stat{id, file_.name, Look::kContent}), id, Errc::kRetry));
-  EXPECT_TRUE(is_failure(session_.say(Stat{1, file_.name}), Errc::kProtocol)) << "1 is open";
-}
-
 TEST_F(GreetedReceiver, StatTellsWhatHasExpiredAndWhatTheServerNeeds) {
   const WalName old = WalName::segment_at(1, 0, kSegmentBytesMin);
   EXPECT_EQ(session_.ask<StatResult>(Stat{1, old}).needs, 0U);
