@@ -85,13 +85,13 @@ void LookAheadService::feed(LookAheadEvent event) {
     return;
   }
   feeding_ = true;
-  for (std::size_t at = 0; at < events_.size(); ++at) {
-    const LookAheadEvent next = std::move(events_[at]);
+  while (!events_.empty()) {
+    const LookAheadEvent next = std::move(events_.front());
+    events_.pop_front();
     for (const LookAheadAction& action : look_ahead_.step(next, machine_.loop.now())) {
       std::visit([this](const auto& a) { act(a); }, action);
     }
   }
-  events_.clear();
   feeding_ = false;
 }
 

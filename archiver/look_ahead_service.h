@@ -9,6 +9,7 @@
 #include "archiver/push_service.h"
 #include "base/worker.h"
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -87,7 +88,7 @@ class LookAheadService {
   std::map<ClaimId, OpenClaim> claims_;
   ClaimId next_claim_ = 1;
   std::uint64_t newcomers_met_ = 0;
-  std::vector<LookAheadEvent> events_;
+  std::deque<LookAheadEvent> events_;
   bool feeding_ = false;
   std::vector<Reader> readers_;  // go first: their jobs use the rest
 };
