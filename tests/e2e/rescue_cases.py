@@ -12,6 +12,9 @@ class Rescue(PostgresCase):
         """node1's server, killed with segments that it could not archive."""
         cluster = self.server()
         data = cluster.dir / "node1" / "data"
+        cluster.stop_daemon("node1")
+        cluster.configure("node1", "postgres", look_ahead="0")  # else nothing is left to rescue
+        cluster.start_daemon("node1")
         self.archive_all(cluster)
         cluster.psql("ALTER SYSTEM SET archive_command = 'false'")
         cluster.psql("SELECT pg_reload_conf()")
