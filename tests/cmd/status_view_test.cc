@@ -122,6 +122,14 @@ TEST(StatusView, H28ABadDiskDoesNotFillTheScreenWithItsFiles) {
       << text;
 }
 
+TEST(StatusView, H50SaysWhatIsSafeAheadOfThePush) {
+  const std::string text = render(R"json({"look_ahead": {"waiting": 3, "in_flight": 2, "ahead": 5,
+      "last_error": "", "unasked_seconds": 600}})json");
+  EXPECT_NE(text.find("Look-ahead: 3 waiting, 2 on their way, 5 safe before"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("PostgreSQL has asked for nothing for 10 min"), std::string::npos) << text;
+}
+
 TEST(StatusView, H17SaysWhenPgWalFillsUp) {
   const std::string text = render(R"json({
     "quorum": {"expression": "NONE", "held": true, "why": ""},

@@ -65,7 +65,9 @@ stop() {
     *) pg_ctlcluster 15 main stop -m fast >/dev/null || [ $? -eq 2 ] ;;
   esac
 }
-verb=$1; unit=${2%@15-main}; unit=${unit%.service}
+verb=$1
+if [ "$verb $2" = "disable --now" ]; then verb=stop; shift; fi
+unit=${2%@15-main}; unit=${unit%.service}
 case $verb in
   start | stop) $verb "$unit" ;;
   restart) stop "$unit"; start "$unit" ;;
@@ -74,6 +76,7 @@ case $verb in
     running && echo "Active: active (running)" && exit
     echo "Active: inactive (dead)"
     exit 3 ;;
+  *) echo "no such verb here: $verb" >&2; exit 1 ;;
 esac
 """
 JOURNALCTL = "#!/bin/sh\nexec tail -n 1000 /run/pgwalshipd.log\n"
