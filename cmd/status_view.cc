@@ -317,7 +317,8 @@ std::string look_ahead(const Json& report, Colours colours) {
   std::string text = "\n" + shaded("Look-ahead", Shade::kHeading, colours) + ": " +
                      report_words(ahead, "waiting") + " waiting, " +
                      report_words(ahead, "in_flight") + " on their way, " +
-                     report_words(ahead, "ahead") + " safe before PostgreSQL has handed them over\n";
+                     report_words(ahead, "ahead") +
+                     " safe before PostgreSQL has handed them over\n";
   if (const std::string age = age_of(ahead, "unasked_seconds"); !age.empty()) {
     text += "  PostgreSQL has asked for nothing for " + age +
             ": does its archive_command work? See its log and pg_stat_archiver.\n";
