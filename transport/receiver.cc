@@ -176,14 +176,19 @@ void Receiver::look(TimePoint now) {
       outbox_.push_back(std::move(answer));
     }
   }
-  if (!to_read_.empty()) {
+  if (may_read()) {
     answer(to_read_.front());
     to_read_.pop_front();
   }
 }
 
+// Fresh WAL goes first: while a Put is open its next Data come as soon as they can.
+bool Receiver::may_read() const {
+  return !to_read_.empty() && incoming_.empty();
+}
+
 TimePoint Receiver::next_look() const {
-  if (!to_read_.empty()) {
+  if (may_read()) {
     return TimePoint{};
   }
   return offered_ ? offered_->next_look() : kNever;

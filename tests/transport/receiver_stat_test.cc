@@ -33,6 +33,16 @@ TEST_F(ReadingReceiver, H28StatReadsTheContentWhenAskedToAndOtherWorkComesFirst)
   EXPECT_EQ(session_.receiver().next_look(), kNever);
 }
 
+TEST_F(ReadingReceiver, ReadsNothingWhileAPutIsOpen) {
+  EXPECT_TRUE(session_.say(Stat{1, file_.name, Look::kContent}).empty());
+  EXPECT_TRUE(session_.say(Put{2, file_.name, file_.bytes.size(), file_.facts}).empty());
+  session_.receiver().look(TimePoint{});
+  EXPECT_FALSE(session_.receiver().next_output());
+  EXPECT_EQ(session_.receiver().next_look(), kNever);
+  EXPECT_FALSE(session_.say(PutEnd{2, 0}).empty());
+  EXPECT_EQ(session_.receiver().next_look(), TimePoint{});
+}
+
 TEST_F(ReadingReceiver, StatsOfContentAreBounded) {
   std::uint64_t id = 0;
   while (id < kOpenReadsMax) {
