@@ -179,6 +179,15 @@ void LookAhead::on(const HoldingsLost&, TimePoint now) {
   }
 }
 
+// It went to quarantine, or somebody took it away: what was shipped once is no reason to let the
+// server's own copy go.
+void LookAhead::on(const CopyGone& event, TimePoint now) {
+  const auto found = items_.find(event.name);
+  if (found != items_.end() && found->second.state == State::kAhead) {
+    wait(event.name, found->second, now);
+  }
+}
+
 void LookAhead::on(const StopAhead&, TimePoint) {
   stopped_ = true;
 }
@@ -244,7 +253,8 @@ void LookAhead::fail(const WalName& name, Item& item, const Error& error, TimePo
   if (!std::exchange(in_trouble_, true)) {
     report(Gravity::kWarning, "look-ahead: " + name.text() + ": " + error.text());
   }
-  wait(name, item, now);
+  // Others have their turn before it: it may be this file alone that cannot be read.
+  wait(name, item, now + 2 * retry_delay_ + kAheadRetryMin);
   retry_at_ = now + retry_delay_;
   retry_delay_ = std::min<Duration>(retry_delay_ * 2, kAheadRetryMax);
 }

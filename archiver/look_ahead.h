@@ -82,10 +82,14 @@ struct ClientEnded {
 };
 // A node's archive was replaced: what was shipped may be on too few nodes.
 struct HoldingsLost {};
+struct CopyGone {  // the local archive has no such name any more, or not yet
+  WalName name;
+};
 struct StopAhead {};  // the daemon ends: nothing is begun any more
 struct AheadTick {};
-using LookAheadEvent = std::variant<ReadyListed, AheadRead, AheadShipped, Claimed, ClaimDropped,
-                                    ClientBegan, ClientEnded, HoldingsLost, StopAhead, AheadTick>;
+using LookAheadEvent =
+    std::variant<ReadyListed, AheadRead, AheadShipped, Claimed, ClaimDropped, ClientBegan,
+                 ClientEnded, HoldingsLost, CopyGone, StopAhead, AheadTick>;
 
 struct ReadAhead {
   WalName name;
@@ -154,6 +158,7 @@ class LookAhead {
   void on(const ClientBegan& event, TimePoint now);
   void on(const ClientEnded& event, TimePoint now);
   void on(const HoldingsLost& event, TimePoint now);
+  void on(const CopyGone& event, TimePoint now);
   void on(const StopAhead& event, TimePoint now);
   void on(const AheadTick& event, TimePoint now);
 

@@ -60,6 +60,9 @@ ClaimId LookAheadService::claim(const WalName& name, const FileStat& stamp, Clai
   const std::uint64_t lsn = has_lsn ? name.start_lsn(static_cast<std::uint32_t>(stamp.size)) : 0;
   claims_.emplace(claim,
                   OpenClaim{{name, stamp.size, lsn, machine_.loop.now()}, std::move(handler)});
+  if (!machine_.index.index().find(ArchivePlace::of(name))) {
+    feed(CopyGone{name});
+  }
   feed(Claimed{claim, name, stamp});
   return claim;
 }

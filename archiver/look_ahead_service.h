@@ -8,6 +8,7 @@
 #include "archiver/look_ahead_files.h"
 #include "archiver/push_service.h"
 #include "base/worker.h"
+#include "wal/live_index.h"
 
 #include <deque>
 #include <functional>
@@ -35,6 +36,7 @@ class LookAheadService {
     FileSystem& file_system;
     ArchiveStore& store;
     PushService& pushes;
+    const LiveIndex& index;
     Log& log;
   };
 

@@ -112,8 +112,10 @@ struct Daemon::Parts {
                    status(format, handler);
                  }} {}
 
-  // The workers go first: their jobs use the services. The rest goes in reverse order.
+  // The clients go first, they tell the services that they end; then the workers: their jobs use
+  // the services. The rest goes in reverse order.
   ~Parts() {
+    clients.clear();
     pg_wal.reset();
     look_ahead.reset();
     disk.reset();
@@ -289,7 +291,7 @@ Result<void> Daemon::Parts::watch_pg_wal() {
   if (config.postgres.look_ahead > 0) {
     look_ahead = std::make_unique<LookAheadService>(
         look_ahead_options(config),
-        LookAheadService::Machine{*loop, clock, file_system, store, pushes, log});
+        LookAheadService::Machine{*loop, clock, file_system, store, pushes, index, log});
     TRY(look_ahead->start());
     services.look_ahead = look_ahead.get();
     options.on_marks = [this](const PgWalMarks& marks) { look_ahead->on_marks(marks); };
