@@ -232,7 +232,7 @@ Json back_fill_json(const BackFill::View* view) {
               {"last_name", view->last_name}, {"last_error", view->last_error}};
 }
 
-Json look_ahead_json(const LookAhead::View* view, TimePoint now) {
+Json look_ahead_json(const LookAhead::View* view, const std::string& role, TimePoint now) {
   if (view == nullptr) {
     return nullptr;
   }
@@ -240,7 +240,8 @@ Json look_ahead_json(const LookAhead::View* view, TimePoint now) {
             {"ahead", view->ahead},          {"shipped", view->shipped},
             {"answered", view->answered},    {"last_name", view->last_name},
             {"last_error", view->last_error}};
-  if (view->unasked_since) {
+  // A standby, or a server that was stopped, asks for nothing whatever is marked there.
+  if (view->unasked_since && role == "primary") {
     json["unasked_seconds"] = seconds_since(*view->unasked_since, now);
   }
   return json;
@@ -413,7 +414,7 @@ std::string status_json(const StatusInputs& in) {
       {"push", push_json(in)},
       {"conflicts", conflicts_json(in)},
       {"back_fill", back_fill_json(in.back_fill)},
-      {"look_ahead", look_ahead_json(in.look_ahead, in.now)},
+      {"look_ahead", look_ahead_json(in.look_ahead, current_role(in), in.now)},
       {"scrub", scrub_json(in.care)},
       {"restore", restore_json(in.care)},
       {"postgresql", postgresql_json(in)},
