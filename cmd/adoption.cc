@@ -68,8 +68,7 @@ std::string next_steps(const Adoption& adoption) {
         "peers,\n     " +
         command(adoption, "keys pin") + "      when every node has its key");
   }
-  step("start pgwalshipd on every node; " + command(adoption, "config --check") +
-       " must have no FAIL");
+  step(command(adoption, "config --check") + " on every node: no FAIL but archive_command");
   step(
       "in postgresql.conf of every node, the primary last:\n"
       "       archive_mode = on\n"
@@ -82,15 +81,18 @@ std::string next_steps(const Adoption& adoption) {
       "     and reload. In Pacemaker's pgsql resource it is the parameter restore_command.\n"
       "     From then on the script must run nowhere: its rsync --delete removes from the other\n"
       "     nodes what it does not know");
+  step(
+      "start pgwalshipd on every node, not before: it and the script must not write one archive\n"
+      "     at the same time. Pushes fail until then, and PostgreSQL keeps its segments");
   step(command(adoption, "status") + " tells when all archives are equal");
   if (!adoption.script.identity.empty()) {
     step("take the key '" + adoption.script.identity +
          "' out of the authorized_keys of all nodes: it opens a shell there");
   }
   text +=
-      "The way back: set archive_command to the script again and reload, the primary first. "
-      "The\narchive is still a directory of NAME.gz files that gunzip reads; stop pgwalshipd, "
-      "and remove\n'" +
+      "The way back: stop pgwalshipd on every node, then set archive_command to the script again "
+      "and\nreload. The archive is still a directory of NAME.gz files that gunzip reads; "
+      "remove\n'" +
       adoption.archive +
       "/.pgwalship' when nothing in its quarantine "
       "matters to you.\n";

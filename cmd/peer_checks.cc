@@ -126,8 +126,8 @@ class PeerLines {
     if (ahead > kClockMax || ahead < -kClockMax) {
       lines_.warn("clock",
                   seconds_text(ahead) + (ahead.count() > 0 ? " ahead of" : " behind") + " this one",
-                  "run a time service such as chrony on all nodes; pgwalship does not depend on "
-                  "it, who compares logs does");
+                  "run a time service such as chrony on all nodes: recovery to a time, and days of "
+                  "[retention], go by clocks");
     } else {
       lines_.ok("clock", "within " + milliseconds_text(microseconds(std::abs(ahead.count()))));
     }
