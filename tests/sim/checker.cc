@@ -24,7 +24,8 @@ Checker::Checker(Options options, std::vector<NodeDisk*> disks)
     : options_(std::move(options)),
       disks_(std::move(disks)),
       visible_(disks_.size()),
-      floors_(disks_.size()) {}
+      floors_(disks_.size()),
+      lost_floors_(disks_.size()) {}
 
 void Checker::fail(const std::string& what) {
   if (!violation_) {
@@ -50,7 +51,7 @@ void Checker::acknowledged(NodeId pusher, const Content& content) {
       }
       counted.insert(node);
     } else if (on_lost_disks_[name].contains({node, hash}) ||
-               content.name.is_below(floors_[node])) {
+               content.name.is_below(std::max(floors_[node], lost_floors_[node]))) {
       counted.insert(node);
     }
   }
@@ -274,6 +275,7 @@ void Checker::disk_lost(NodeId node) {
   }
   visible_[node].clear();
   std::erase_if(rotten_, [node](const auto& entry) { return entry.first.first == node; });
+  lost_floors_[node] = std::max(lost_floors_[node], floors_[node]);
   floors_[node] = 0;
   for (auto& [name, acknowledgement] : acknowledged_) {
     acknowledgement.holders.erase(node);

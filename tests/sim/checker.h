@@ -95,8 +95,9 @@ class Checker {
   std::map<std::pair<NodeId, std::string>, std::set<Sha256>> rotten_;
   // Durable on a disk when it was taken away: an acknowledgement may still be under way.
   std::map<std::string, std::set<std::pair<NodeId, Sha256>>> on_lost_disks_;
-  std::vector<SegmentPosition> floors_;  // by node
-  SegmentPosition highest_floor_ = 0;    // that any archive had, if it is lost by now
+  std::vector<SegmentPosition> floors_;       // by node
+  std::vector<SegmentPosition> lost_floors_;  // of archives that this node has lost (seed 8916)
+  SegmentPosition highest_floor_ = 0;         // that any archive had, if it is lost by now
 };
 
 }  // namespace pgwalship::sim
