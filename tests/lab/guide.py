@@ -45,6 +45,7 @@ ELSEWHERE = {
     "hostnamectl set-hostname pgdb1.example.com": "a machine that is made has its name",
     "apt-get install corosync pacemaker pacemaker-cli-utils resource-agents fence-agents "
     "postgresql-15 openssh-server pgwalship": "roots.PACKAGES; compared by tests/cluster/guide_test",
+    "scripts/package": "the test package.deb",
     "pg_dropcluster 15 main": "the lab's PostgreSQL is installed with create_main_cluster = false",
     "stonith_admin --reboot pgdb2.example.com": "the scenario guide, which waits for the end of it",
     "pgwalship-cluster rejoin pgdb1.example.com": "scenarios 1 to 3 and 12 to 23, whoever it was",
