@@ -72,6 +72,7 @@ void LookAhead::on(const AheadRead& event, TimePoint now) {
         become(event.name, item, State::kClients);
       } else {
         item.stamp = event.stamp;
+        item.content = event.content;
         decline_others(item);
         become(event.name, item, State::kShipping);
         actions_.emplace_back(ShipAhead{event.name});
@@ -131,12 +132,15 @@ void LookAhead::on(const Claimed& event, TimePoint now) {
     claims_.emplace(event.claim, event.name);
     return;
   }
-  if (state == State::kAhead && is_it) {
+  // A bad copy goes to quarantine, and a conflict may be decided for the other content: what was
+  // shipped once is no reason then to let the server's own copy go.
+  const bool is_held = state == State::kAhead && found->second.content == event.held;
+  if (is_held && is_it) {
     ++view_.answered;
     actions_.emplace_back(AnswerClaim{event.claim, Result<std::string>(std::string())});
     return;
   }
-  if (state == State::kWaiting) {
+  if (state == State::kWaiting || (state == State::kAhead && !is_held)) {
     wait(event.name, found->second, now + kClientPatience);
   }
   actions_.emplace_back(AnswerClaim{event.claim, std::nullopt});
@@ -176,15 +180,6 @@ void LookAhead::on(const HoldingsLost&, TimePoint now) {
     if (item.state == State::kAhead) {
       wait(name, item, now);
     }
-  }
-}
-
-// It went to quarantine, or somebody took it away: what was shipped once is no reason to let the
-// server's own copy go.
-void LookAhead::on(const CopyGone& event, TimePoint now) {
-  const auto found = items_.find(event.name);
-  if (found != items_.end() && found->second.state == State::kAhead) {
-    wait(event.name, found->second, now);
   }
 }
 

@@ -18,6 +18,7 @@
 #include "archiver/shipper_events.h"
 #include "base/clock.h"
 #include "base/file_system.h"
+#include "wal/archive_index.h"
 #include "wal/pg_wal_file.h"
 
 #include <cstdint>
@@ -61,6 +62,7 @@ struct AheadRead {
   Outcome outcome = Outcome::kFailed;
   std::optional<Error> error;     // with kFailed
   std::optional<FileStat> stamp;  // kRead: nothing when the clock is behind the file's times
+  ContentKey content;             // kRead
 };
 struct AheadShipped {
   WalName name;
@@ -70,6 +72,7 @@ struct Claimed {  // a client has that file in its hand, and asks whether it is 
   ClaimId claim;
   WalName name;
   FileStat stamp;
+  std::optional<ContentKey> held;  // what the local archive has by that name now
 };
 struct ClaimDropped {  // the client has gone
   ClaimId claim;
@@ -82,14 +85,10 @@ struct ClientEnded {
 };
 // A node's archive was replaced: what was shipped may be on too few nodes.
 struct HoldingsLost {};
-struct CopyGone {  // the local archive has no such name any more, or not yet
-  WalName name;
-};
 struct StopAhead {};  // the daemon ends: nothing is begun any more
 struct AheadTick {};
-using LookAheadEvent =
-    std::variant<ReadyListed, AheadRead, AheadShipped, Claimed, ClaimDropped, ClientBegan,
-                 ClientEnded, HoldingsLost, CopyGone, StopAhead, AheadTick>;
+using LookAheadEvent = std::variant<ReadyListed, AheadRead, AheadShipped, Claimed, ClaimDropped,
+                                    ClientBegan, ClientEnded, HoldingsLost, StopAhead, AheadTick>;
 
 struct ReadAhead {
   WalName name;
@@ -142,9 +141,10 @@ class LookAhead {
   };
   struct Item {
     State state = State::kWaiting;
-    bool marked = true;                  // was in the last listing
-    std::size_t clients = 0;             // that push it now
-    std::optional<FileStat> stamp;       // as it was read
+    bool marked = true;             // was in the last listing
+    std::size_t clients = 0;        // that push it now
+    std::optional<FileStat> stamp;  // as it was read, and with it:
+    ContentKey content;
     std::map<ClaimId, FileStat> claims;  // that wait for it
     TimePoint not_before{};
   };
@@ -158,7 +158,6 @@ class LookAhead {
   void on(const ClientBegan& event, TimePoint now);
   void on(const ClientEnded& event, TimePoint now);
   void on(const HoldingsLost& event, TimePoint now);
-  void on(const CopyGone& event, TimePoint now);
   void on(const StopAhead& event, TimePoint now);
   void on(const AheadTick& event, TimePoint now);
 

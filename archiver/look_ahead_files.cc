@@ -8,7 +8,7 @@ namespace {
 using Outcome = AheadRead::Outcome;
 
 AheadStaged ended(const WalName& name, Outcome outcome) {
-  return AheadStaged{AheadRead{name, outcome, {}, {}}, {}, nullptr};
+  return AheadStaged{AheadRead{name, outcome, {}, {}, {}}, {}, nullptr};
 }
 
 Result<AheadStaged> stage(const LookAheadFiles& files, const ReadAhead& action) {
@@ -38,6 +38,7 @@ Result<AheadStaged> stage(const LookAheadFiles& files, const ReadAhead& action) 
     result.result.stamp = now;
   }
   result.facts = file.facts();
+  result.result.content = ContentKey::of(result.facts.sha256);
   result.file = std::move(staged);
   return result;
 }

@@ -50,18 +50,7 @@ void LookAheadService::on_marks(const PgWalMarks& marks) {
       listed.names.push_back(mark.name);
     }
   }
-  std::erase_if(shipped_, [&](const auto& entry) {
-    return !std::binary_search(listed.names.begin(), listed.names.end(), entry.first);
-  });
   feed(std::move(listed));
-}
-
-// Another content may have taken its name since then, here where it counts first (simulator seed
-// 12427): a bad copy was replaced, or somebody has decided a conflict.
-bool LookAheadService::is_still_here(const WalName& name) const {
-  const auto shipped = shipped_.find(name);
-  const auto entry = machine_.index.index().find(ArchivePlace::of(name));
-  return shipped != shipped_.end() && entry && entry->key == shipped->second;
 }
 
 ClaimId LookAheadService::claim(const WalName& name, const FileStat& stamp, ClaimHandler handler) {
@@ -71,10 +60,8 @@ ClaimId LookAheadService::claim(const WalName& name, const FileStat& stamp, Clai
   const std::uint64_t lsn = has_lsn ? name.start_lsn(static_cast<std::uint32_t>(stamp.size)) : 0;
   claims_.emplace(claim,
                   OpenClaim{{name, stamp.size, lsn, machine_.loop.now()}, std::move(handler)});
-  if (!is_still_here(name)) {
-    feed(CopyGone{name});
-  }
-  feed(Claimed{claim, name, stamp});
+  const auto entry = machine_.index.index().find(ArchivePlace::of(name));
+  feed(Claimed{claim, name, stamp, entry ? std::optional(entry->key) : std::nullopt});
   return claim;
 }
 
@@ -132,7 +119,6 @@ void LookAheadService::act(const ShipAhead& action) {
   const auto found = staged_.find(action.name);
   AheadStaged staged = std::move(found->second);
   staged_.erase(found);
-  shipped_[action.name] = ContentKey::of(staged.facts.sha256);
   PushService::Staged push{Put{0, action.name, staged.file->size(), std::move(staged.facts)},
                            std::move(staged.file)};
   machine_.pushes.ship(std::move(push), [this, name = action.name](Result<std::string> verdict) {

@@ -81,14 +81,12 @@ class LookAheadService {
   void act(const AnswerClaim& action);
   void act(const Report& action);
   void note_newcomers();
-  bool is_still_here(const WalName& name) const;
 
   const Options options_;
   const Machine machine_;
   const LookAheadFiles files_;
   LookAhead look_ahead_;
   std::map<WalName, AheadStaged> staged_;  // read, and not being shipped yet
-  std::map<WalName, ContentKey> shipped_;  // what was, as long as it is marked
   std::map<ClaimId, OpenClaim> claims_;
   ClaimId next_claim_ = 1;
   std::uint64_t newcomers_met_ = 0;

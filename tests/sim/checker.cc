@@ -67,8 +67,12 @@ void Checker::acknowledged(NodeId pusher, const Content& content) {
          where + "; quorum " + options_.quorum);
   }
   const auto [entry, is_first] = acknowledged_.try_emplace(name, Acknowledgement{hash, {}});
-  // What has expired is forgotten, and its name may be used again (seed 2883).
-  if (!is_first && entry->second.hash != hash && quorums_intersect() &&
+  // What has expired is forgotten, and its name may be used again (seed 2883). So is what has rotted
+  // where both quorums meet: whoever comes first then has the name there (seed 12427).
+  const bool rotted = std::any_of(holders.begin(), holders.end(), [&](NodeId node) {
+    return rotten_.contains({node, name});
+  });
+  if (!is_first && entry->second.hash != hash && quorums_intersect() && !rotted &&
       !expired_somewhere(content.name)) {
     fail("G2: " + name + " was acknowledged with two contents, " + short_hex(hash) + " and " +
          short_hex(entry->second.hash));
@@ -90,9 +94,19 @@ bool Checker::is_contested(const WalName& name) const {
   return found != offered_.end() && found->second.size() > 1;
 }
 
-bool Checker::other_was_acknowledged(const Content& content) const {
-  const auto found = acknowledged_.find(content.name.text());
-  return found != acknowledged_.end() && found->second.hash != content.facts.sha256;
+bool Checker::other_has_the_name(const Content& content) const {
+  const std::string& name = content.name.text();
+  const auto found = acknowledged_.find(name);
+  if (found != acknowledged_.end() && found->second.hash != content.facts.sha256) {
+    return true;
+  }
+  for (NodeId node = 0; node < disks_.size(); ++node) {
+    const std::optional<Sha256> hash = seen(node, name);
+    if (hash && *hash != Sha256{} && *hash != content.facts.sha256) {
+      return true;
+    }
+  }
+  return false;
 }
 
 void Checker::fetched(NodeId node, const WalName& name, ByteView raw) {

@@ -36,7 +36,7 @@ class Checker {
   bool is_acknowledged(const WalName& name) const { return acknowledged_.contains(name.text()); }
   bool is_contested(const WalName& name) const;
   // The name went to another content: a push of this one need not end.
-  bool other_was_acknowledged(const Content& content) const;
+  bool other_has_the_name(const Content& content) const;
   void fetched(NodeId node, const WalName& name, ByteView raw);  // G4
   // What was known when a fetch began.
   struct Known {

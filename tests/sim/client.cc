@@ -99,12 +99,13 @@ void Pusher::on_reply(std::uint64_t id, std::uint64_t number, const Result<std::
   options_.say(node_name(options_.node) + ": push " + content.name.text() + ": " +
                (verdict.ok() ? "acknowledged" : verdict.error().message));
   if (!verdict.ok()) {
-    // Peers that this node cannot reach never say that they hold the other content (seed 3277).
+    // Peers that this node cannot reach never say that they hold the other content (seed 3277),
+    // which nobody may have acknowledged (seed 12427).
     const bool is_conflict = verdict.error().code == Errc::kConflict;
     if (is_conflict) {
       checker_.refused_as_conflict(options_.node, content);
     }
-    if (!(is_conflict || checker_.other_was_acknowledged(content)) ||
+    if (!(is_conflict || checker_.other_has_the_name(content)) ||
         ++attempt.conflicts < kConflictsMax) {
       retry(id, milliseconds(200 + schedule_.random().below(2000)));
       return;

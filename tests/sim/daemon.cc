@@ -28,6 +28,7 @@ void JobQueue::post(std::function<Completion()> job) {
 
 Daemon::Daemon(Schedule& schedule, NodeDisk& disk, Options options)
     : process_(schedule),
+      node_disk_(disk),
       disk_(process_, disk),
       options_(std::move(options)),
       store_(disk_, {.directory = kArchiveDirectory, .seed = options_.seed}),

@@ -140,6 +140,7 @@ class Daemon {
   void act(const DropAhead& action);
   void act(const AnswerClaim& action);
   AheadRead read_ahead(const WalName& name, Upload& upload);
+  std::optional<ContentKey> held(const WalName& name) const;
 
   // daemon_push.cc
   void take_push(ContentRef content, ReplyHandler on_reply);
@@ -195,6 +196,7 @@ class Daemon {
   void scrub();
 
   Process process_;
+  const NodeDisk& node_disk_;
   ProcessDisk disk_;
   const Options options_;
   ArchiveStore store_;

@@ -2,6 +2,8 @@
 // ClientSession there. Files of pg_wal are what options_.ready() gives, so only the stamp is made
 // up.
 #include "tests/sim/daemon.h"
+#include "tests/sim/receiver_process.h"
+#include "wal/gzip.h"
 
 #include <algorithm>
 #include <utility>
@@ -37,7 +39,21 @@ void Daemon::push(ContentRef content, ReplyHandler on_reply) {
   stamp.inode += process_.schedule().random().one_in(10) ? 1000 : 0;  // somebody has copied it
   const WalName name = content->name;
   claims_.emplace(claim, Claiming{std::move(content), std::move(on_reply)});
-  feed_ahead(Claimed{claim, name, stamp});
+  feed_ahead(Claimed{claim, name, stamp, held(name)});
+}
+
+// The index follows the archive at once, by inotify; and it believes the headers.
+std::optional<ContentKey> Daemon::held(const WalName& name) const {
+  const std::string path = std::string(kArchiveDirectory) + "/" + name.text() + ".gz";
+  if (!node_disk_.memory->stat(path).ok()) {
+    return std::nullopt;
+  }
+  const Bytes file = node_disk_.memory->content(path);
+  const auto header =
+      parse_gzip_header(ByteView(file).first(std::min(file.size(), kGzipHeaderBytesMax)));
+  return header.ok() && header.value().facts
+             ? std::optional(ContentKey::of(header.value().facts->sha256))
+             : std::nullopt;
 }
 
 void Daemon::look_at_marks() {
@@ -95,7 +111,7 @@ AheadRead Daemon::read_ahead(const WalName& name, Upload& upload) {
   const std::vector<ContentRef> ready = options_.ready();
   const auto found = std::find_if(ready.begin(), ready.end(),
                                   [&](const ContentRef& each) { return each->name == name; });
-  AheadRead result{name, AheadRead::Outcome::kGone, {}, {}};
+  AheadRead result{name, AheadRead::Outcome::kGone, {}, {}, {}};
   if (found == ready.end()) {
     return result;
   }
@@ -107,6 +123,7 @@ AheadRead Daemon::read_ahead(const WalName& name, Upload& upload) {
   upload.content = *found;
   result.error = stage(upload);
   result.outcome = result.error ? AheadRead::Outcome::kFailed : AheadRead::Outcome::kRead;
+  result.content = ContentKey::of((*found)->facts.sha256);
   if (!result.error && !random.one_in(10)) {  // else the clock was set back
     result.stamp = stamp_of(**found);
   }
