@@ -64,7 +64,8 @@ void ProbeService::probe(Duration wait, ReportHandler on_report) {
   run->answers.resize(options_.nodes.size());
   run->requests.resize(options_.nodes.size());
   runs_.push_back(run);
-  try_disk(run);
+  disk_waits_.push_back(run);
+  try_disk();
   for (NodeId peer = 0; peer < options_.nodes.size(); ++peer) {
     if (peer != options_.nodes.self) {
       ask(run, peer);
@@ -73,10 +74,14 @@ void ProbeService::probe(Duration wait, ReportHandler on_report) {
 }
 
 // One at a time: those of a disk that hangs would fill the queue that pushes need.
-void ProbeService::try_disk(const RunRef& run) {
+void ProbeService::try_disk() {
   const NodeId self = options_.nodes.self;
-  if (disk_is_busy_) {
-    answer(*run, self, Error{Errc::kRetry, "its disk has not finished an earlier probe yet", ""});
+  RunRef run;
+  while (!disk_is_busy_ && !run && !disk_waits_.empty()) {
+    run = disk_waits_.front().lock();  // gone when its time was over
+    disk_waits_.pop_front();
+  }
+  if (!run) {
     return;
   }
   disk_is_busy_ = machine_.disk.post([this, run, self]() -> Worker::Completion {
@@ -84,6 +89,7 @@ void ProbeService::try_disk(const RunRef& run) {
     return [this, run, self, back] {
       disk_is_busy_ = false;
       answer(*run, self, *back);
+      try_disk();
     };
   });
   if (!disk_is_busy_) {

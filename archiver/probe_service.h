@@ -11,6 +11,7 @@
 #include "transport/link_set.h"
 #include "transport/report_messages.h"
 
+#include <deque>
 #include <functional>
 #include <list>
 #include <memory>
@@ -55,7 +56,7 @@ class ProbeService final : public LinkSet::Observer {
   using RunRef = std::shared_ptr<Run>;
 
   void ask(const RunRef& run, NodeId peer);
-  void try_disk(const RunRef& run);
+  void try_disk();
   void answer(Run& run, NodeId node, const Result<Bytes>& back);
   bool is_over(const Run& run, TimePoint now) const;
   ProbeReport report_of(const Run& run) const;
@@ -65,7 +66,8 @@ class ProbeService final : public LinkSet::Observer {
   const Machine machine_;
   Random random_;
   std::list<RunRef> runs_;
-  bool disk_is_busy_ = false;  // with an earlier probe
+  std::deque<std::weak_ptr<Run>> disk_waits_;  // for the disk here
+  bool disk_is_busy_ = false;                  // with the probe before them
 };
 
 }  // namespace pgwalship

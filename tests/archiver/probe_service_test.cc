@@ -139,6 +139,19 @@ TEST_F(ProbeServiceTest, WaitsNoLongerThanItIsAskedTo) {
   EXPECT_TRUE(held);
 }
 
+TEST_F(ProbeServiceTest, OneTakesNothingFromAnother) {
+  std::vector<std::vector<State>> outcomes;
+  for (int i = 0; i < 3; ++i) {
+    probes_.probe(std::chrono::seconds(30), [&](const Result<ProbeReport>& report) {
+      outcomes.push_back(states(report.value()));
+      node_.loop().stop();
+    });
+  }
+  node_.run_until([&] { return outcomes.size() == 3; });
+  const std::vector<State> durable(3, State::kDurable);
+  EXPECT_THAT(outcomes, ElementsAre(durable, durable, durable));
+}
+
 TEST_F(ProbeServiceTest, FourAtATime) {
   int reports = 0;
   std::optional<Error> refused;
