@@ -21,6 +21,8 @@ constexpr std::uint8_t number_of(Enum value) {
 }
 
 inline constexpr std::size_t kOriginBytesMax = 255;
+// kReportNodesMax times a message and a hint fit a frame.
+inline constexpr std::size_t kWordsBytesMax = 1536;
 
 inline void write_stamp(ByteWriter& out, const FileStat& stamp) {
   out.u64(stamp.device);
@@ -43,6 +45,15 @@ class Fields {
   std::uint32_t u32() { return reader_.u32(); }
   std::uint64_t u64() { return reader_.u64(); }
   std::string text() { return reader_.text(); }
+  // What a peer or the daemon says in words: no longer than a report on all nodes has room for.
+  std::string words() {
+    std::string words = reader_.text();
+    if (words.size() > kWordsBytesMax) {
+      words.resize(kWordsBytesMax);
+      words += "...";
+    }
+    return words;
+  }
   ByteView rest_view() { return reader_.raw(reader_.remaining()); }
   Bytes rest() {
     const ByteView bytes = rest_view();

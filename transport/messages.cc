@@ -269,8 +269,8 @@ template <>
 Decoded read<Failure>(Fields& in) {
   Failure message;
   message.error.code = in.one_of(Errc{}, kLastErrc);
-  message.error.message = in.text();
-  message.error.hint = in.text();
+  message.error.message = in.words();
+  message.error.hint = in.words();
   return message;
 }
 
@@ -296,8 +296,8 @@ Decoded read<Done>(Fields& in) {
   Done message;
   message.id = in.u64();
   const std::uint8_t outcome = in.u8();
-  std::string text = in.text();
-  std::string hint = in.text();
+  std::string text = in.words();
+  std::string hint = in.words();
   if (outcome >= kFailedOutcome) {
     in.require(outcome - kFailedOutcome <= number_of(kLastErrc));
     message.error = Error{static_cast<Errc>(in.ok() ? outcome - kFailedOutcome : 0),
@@ -373,8 +373,8 @@ Decoded read<FetchResult>(Fields& in) {
   FetchResult message;
   message.id = in.u64();
   message.verdict = in.one_of(FetchVerdict::kFound, FetchVerdict::kNoRoom);
-  message.message = in.text();
-  message.hint = in.text();
+  message.message = in.words();
+  message.hint = in.words();
   return message;
 }
 

@@ -204,6 +204,24 @@ TEST(Messages, TheFullestComparisonFitsAFrame) {
   EXPECT_TRUE(is_refused(frame_of(asked))) << "it overlaps with another";
 }
 
+// What peers say goes on in a report of the daemon.
+TEST(Messages, H47TheLongestWordsOfAllPeersFitAFrame) {
+  const std::string longest(65'000, 'x');
+  const Message heard =
+      *decode(frame_of(Done{1, {}, Error{Errc::kIo, longest, longest}, {}})).value();
+  const Error error = *std::get<Done>(heard).error;
+  EXPECT_LT(error.message.size(), longest.size());
+  ProbeReport probe;
+  ReconcileReport reconcile;
+  for (std::size_t i = 0; i < kReportNodesMax; ++i) {
+    const std::string name(255, 'n');
+    probe.nodes.push_back({.name = name, .why = error.within("connection lost").text()});
+    reconcile.nodes.push_back({.name = name, .why = error.within("connection lost").text()});
+  }
+  EXPECT_LE(frame_of(probe).payload.size(), kFramePayloadMax);
+  EXPECT_LE(frame_of(reconcile).payload.size(), kFramePayloadMax);
+}
+
 TEST(Messages, RefuseDataOverItsLimitAndOrigins) {
   EXPECT_FALSE(is_refused(frame_of(Data{1, Bytes(kDataBytesMax)})));
   Frame data = frame_of(Data{1, Bytes(kDataBytesMax)});
