@@ -29,8 +29,9 @@ void ReconcileService::reconcile(const std::string& peer, TimePoint now, ReportH
   for (NodeId id = 0; id < nodes_.size() && run.targets.size() < kReportNodesMax; ++id) {
     if (id != nodes_.self && (peer.empty() || nodes_.at(id).name == peer)) {
       const Shipper::PeerView& view = machine_.shipper.peer(id);
+      // One that is on may have looked already.
       run.targets.push_back({.peer = id,
-                             .compared = view.compared,
+                             .compared = view.compared + (view.comparing ? 1 : 0),
                              .received = view.files_pulled,
                              .sent = view.files_sent,
                              .report = {.name = nodes_.at(id).name}});
@@ -101,12 +102,12 @@ TimePoint ReconcileService::tick(TimePoint now) {
         report.nodes.push_back(target.report);
       }
     }
-    if (report.last || (moved && now >= run->report_at)) {
+    if (report.last || now >= run->report_at) {
       run->report_at = now + kReportInterval;
       run->reported = report;
-      run->on_report(report);
+      run->wanted = run->on_report(report);
     }
-    if (report.last) {
+    if (report.last || !run->wanted) {
       run = runs_.erase(run);
       continue;
     }

@@ -21,9 +21,10 @@ class ReconcileService {
   };
   ReconcileService(NodeList nodes, Machine machine);
 
-  // Reports come from later turns of the loop, the last with `last`. An Error, at once, when there
-  // is no such peer, or too many ask. An empty `peer`: every one.
-  using ReportHandler = std::function<void(const Result<ReconcileReport>& report)>;
+  // Reports come from later turns of the loop, the last with `last`; none any more when the handler
+  // has said that nobody wants them. An Error, at once, when there is no such peer, or too many
+  // ask. An empty `peer`: every one.
+  using ReportHandler = std::function<bool(const Result<ReconcileReport>& report)>;
   void reconcile(const std::string& peer, TimePoint now, ReportHandler on_report);
 
   // For EventLoop::on_turn.
@@ -43,6 +44,7 @@ class ReconcileService {
     TimePoint report_at{};
     TimePoint moved_at{};
     ReconcileReport reported;
+    bool wanted = true;
   };
 
   bool look(Target& target) const;

@@ -64,7 +64,7 @@ ShipperActions Shipper::step(const ShipperEvent& event, TimePoint now) {
 TimePoint Shipper::next_wakeup() const {
   TimePoint next = pulls_wake_at_;
   for (const Peer& peer : peers_) {
-    if (peer.view.state != PeerState::kDown && !peer.comparing) {
+    if (peer.view.state != PeerState::kDown && !peer.view.comparing) {
       next = std::min(next, peer.compare_at);
     }
   }
@@ -159,7 +159,7 @@ void Shipper::on(const PeerLost& event, TimePoint now) {
   peer.view.in_flight = 0;
   peer.queue.clear();
   pulls_.lose(event.peer);
-  peer.comparing = false;
+  peer.view.comparing = false;
   peer.compare_at = kNever;
   if (was_up) {
     become(event.peer, PeerState::kDown, now);
@@ -209,10 +209,10 @@ void Shipper::on(const Compared& event, TimePoint now) {
            "the archive here was replaced, and does not count until it is complete again");
     meet_newcomer(options_.nodes.self, now);
   }
-  if (!peer.comparing) {
+  if (!peer.view.comparing) {
     return;  // the session it was asked in is gone
   }
-  peer.comparing = false;
+  peer.view.comparing = false;
   ++peer.view.compared;
   if (event.peer_reconciled.has_value()) {
     if (peer.view.reconciled && !*event.peer_reconciled) {
@@ -271,7 +271,9 @@ void Shipper::on(const ReconciledAnswered& event, TimePoint now) {
     if (peer.view.state == PeerState::kCurrent) {
       peer.view.last_error.clear();
     }
-    peer.compare_at = now + kCompareInterval;
+    if (peer.compare_at != kNever && peer.view.state != PeerState::kBehind) {
+      plan_next_comparison(event.peer, now);
+    }
     report(Gravity::kInfo, "peer " + name_of(event.peer) + ": complete, counts from now on",
            {{kPeerField, name_of(event.peer)}});
   } else {
@@ -293,15 +295,14 @@ void Shipper::on(const ArchiveGrew&, TimePoint now) {
   }
 }
 
-// One that is on will do, and a peer that is being caught up is compared as far as it goes: what it
-// misses is found by the next, which is soon.
+// After the one that is on, which may have looked already, and after the catch-up.
 void Shipper::on(const CompareNow& event, TimePoint now) {
   Peer& peer = peers_.at(event.peer);
   if (!is_peer(event.peer) || peer.view.state == PeerState::kDown) {
     return;
   }
-  if (peer.comparing || peer.compare_at == kNever) {
-    peer.grew = true;
+  if (peer.view.comparing || peer.compare_at == kNever) {
+    peer.asked_for = true;
     return;
   }
   start_compare(event.peer, now);
@@ -310,7 +311,7 @@ void Shipper::on(const CompareNow& event, TimePoint now) {
 void Shipper::on(const Tick&, TimePoint now) {
   for (NodeId id = 0; id < peers_.size(); ++id) {
     const Peer& peer = peers_[id];
-    if (peer.view.state != PeerState::kDown && !peer.comparing && peer.compare_at <= now) {
+    if (peer.view.state != PeerState::kDown && !peer.view.comparing && peer.compare_at <= now) {
       start_compare(id, now);
     }
   }

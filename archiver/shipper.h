@@ -82,6 +82,7 @@ class Shipper {
     std::optional<TimePoint> lags_since;
     std::uint64_t files_sent = 0;
     std::uint64_t files_pulled = 0;
+    bool comparing = false;       // a comparison is on
     std::uint64_t compared = 0;   // comparisons that ended, failed ones included
     std::size_t conflicting = 0;  // names with two contents, at the last that did not fail
   };
@@ -118,8 +119,8 @@ class Shipper {
     bool pull_failed = false;
     bool more = false;        // the last comparison did not name all that is missing
     bool progressed = false;  // a file came over, there or here, since it began
-    bool comparing = false;   // a Compare is out
-    bool grew = false;        // the archive did since it began
+    bool grew = false;        // the archive did since the comparison began
+    bool asked_for = false;   // by an operator, since it began
     bool in_trouble = false;  // reported as behind, and not current since: retries go unreported
     TimePoint compare_at = kNever;
     Duration retry_delay{kRetryMin};

@@ -20,11 +20,12 @@ void Shipper::start_compare(NodeId id, TimePoint now) {
   if (peer.view.state != PeerState::kCurrent && peer.view.state != PeerState::kPulling) {
     become(id, PeerState::kComparing, now);
   }
-  peer.comparing = true;
+  peer.view.comparing = true;
   peer.failed = false;
   peer.pull_failed = false;
   peer.progressed = false;
   peer.grew = false;
+  peer.asked_for = false;
   peer.compare_at = kNever;
   coverage_.begin_comparison(id);
   actions_.emplace_back(Compare{id});
@@ -99,7 +100,7 @@ std::size_t Shipper::known_backlog(const Peer& peer) const {
 // load there always are some.
 void Shipper::settle(NodeId id, TimePoint now) {
   Peer& peer = peers_[id];
-  if (peer.comparing || peer.queue.owes() || peer.view.state == PeerState::kDown ||
+  if (peer.view.comparing || peer.queue.owes() || peer.view.state == PeerState::kDown ||
       peer.view.state == PeerState::kBehind) {
     return;
   }
@@ -148,9 +149,10 @@ void Shipper::settle_all(TimePoint now) {
 void Shipper::plan_next_comparison(NodeId id, TimePoint now) {
   Peer& peer = peers_[id];
   const bool in_haste = !peer.view.reconciled || (!coverage_.covers(id) && newcomer_connected());
-  const auto interval = in_haste    ? kCompareIntervalNew
-                        : peer.grew ? kGrewCompareDelay
-                                    : kCompareInterval;
+  const auto interval = peer.asked_for ? std::chrono::seconds::zero()
+                        : in_haste     ? kCompareIntervalNew
+                        : peer.grew    ? kGrewCompareDelay
+                                       : kCompareInterval;
   peer.compare_at = now + interval;
   if (!peer.view.reconciled && may_tell_reconciled(id)) {
     actions_.emplace_back(TellReconciled{id, floor_of_completeness()});

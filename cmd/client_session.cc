@@ -370,7 +370,9 @@ void ClientSession::on(const ReconcileQuery& query) {
         if (const auto session = weak.lock(); session && !session->ended_) {
           session->open_questions_ -= !report.ok() || report.value().last ? 1 : 0;
           session->answer_report(id, report);
+          return true;
         }
+        return false;
       });
 }
 

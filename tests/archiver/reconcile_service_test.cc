@@ -8,6 +8,7 @@ namespace pgwalship {
 namespace {
 
 using State = ReconcileReport::State;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -17,7 +18,7 @@ class ReconcileServiceTest : public ShipperTest {
   void ask(const std::string& peer = "") {
     service_.reconcile(peer, now_, [this](const Result<ReconcileReport>& report) {
       last_ = report;
-      ++reports_came_;
+      return is_wanted_;
     });
   }
   void turn(double seconds) {
@@ -33,7 +34,7 @@ class ReconcileServiceTest : public ShipperTest {
                             {*shipper_, [this](NodeId peer) { step(CompareNow{peer}); }}};
   TimePoint now_{std::chrono::hours(1)};
   std::optional<Result<ReconcileReport>> last_;
-  int reports_came_ = 0;
+  bool is_wanted_ = true;
 };
 
 TEST_F(ReconcileServiceTest, ComparesAtOnceAndEndsWhenBothHoldTheSame) {
@@ -81,14 +82,43 @@ TEST_F(ReconcileServiceTest, SaysWhoIsAwayAndWhatFailed) {
   EXPECT_EQ(node_of(1).why, "no route");
 }
 
-TEST_F(ReconcileServiceTest, AComparisonThatIsOnWillDo) {
+TEST_F(ReconcileServiceTest, AComparisonThatIsOnMayHaveLookedAlready) {
   greet(b);
   asked();
   ask("b");
   EXPECT_THAT(asked(), IsEmpty());
   compared(b);
   turn(1);
+  EXPECT_FALSE(is_over());
+  EXPECT_THAT(asked(), Contains("compare b"));
+  compared(b);
+  turn(2);
   EXPECT_TRUE(is_over());
+}
+
+// It waited for the next periodic comparison, a minute.
+TEST_F(ReconcileServiceTest, DoesNotWaitLongerForAPeerThatBecomesCompleteMeanwhile) {
+  greet(b);
+  compared(b, segments(1, 1), std::vector<WalName>{});
+  ask("b");
+  asked();
+  answer(b, segment(1));
+  step(ReconciledAnswered{b, {}});
+  turn(1);
+  EXPECT_THAT(asked(), Contains("compare b"));
+}
+
+TEST_F(ReconcileServiceTest, WhoHasGoneMakesRoomForOthers) {
+  up(b);
+  for (int i = 0; i < 8; ++i) {
+    ask("b");
+  }
+  is_wanted_ = false;
+  turn(1);
+  is_wanted_ = true;
+  last_.reset();
+  ask("b");
+  EXPECT_FALSE(is_over());
 }
 
 TEST_F(ReconcileServiceTest, GivesUpWhenNothingMoves) {
