@@ -67,8 +67,8 @@ void Checker::acknowledged(NodeId pusher, const Content& content) {
          where + "; quorum " + options_.quorum);
   }
   const auto [entry, is_first] = acknowledged_.try_emplace(name, Acknowledgement{hash, {}});
-  // What has expired is forgotten, and its name may be used again (seed 2883). So is what has rotted
-  // where both quorums meet: whoever comes first then has the name there (seed 12427).
+  // What has expired is forgotten, and its name may be used again (seed 2883). So is what has
+  // rotted where both quorums meet: whoever comes first then has the name there (seed 12427).
   const bool rotted = std::any_of(holders.begin(), holders.end(), [&](NodeId node) {
     return rotten_.contains({node, name});
   });
