@@ -15,7 +15,7 @@ set(CPACK_DEBIAN_PACKAGE_SECTION database)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # The user postgres, its home and its group come with postgresql-common, which starts no server.
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "postgresql-common, python3, systemd | systemd-tmpfiles")
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "libisal2, postgresql-common, python3, systemd | systemd-tmpfiles")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "openssh-server")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "postgresql, bash-completion")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION

@@ -4,15 +4,20 @@
 // first, which takes longer than hashing a small file.
 #define OPENSSL_SUPPRESS_DEPRECATED
 
-#include <isa-l/crc.h>
+#include "wal/isal.h"
+
 #include <openssl/sha.h>
+#include <zlib.h>
 
 #include <algorithm>
+#include <array>
 
 namespace pgwalship {
 namespace {
 
 constexpr std::size_t kStepBytesMax = std::size_t{1} << 30;
+// To load ISA-L takes longer than what less than this takes without it.
+constexpr std::size_t kFastBytesMin = std::size_t{16} << 10;
 
 const std::uint8_t* octets(ByteView data) {
   return reinterpret_cast<const std::uint8_t*>(data.data());
@@ -36,6 +41,7 @@ void leave_isal() {}
 #endif
 
 constexpr std::uint32_t kPolynomial = 0xEDB88320;
+constexpr std::uint32_t kCastagnoli = 0x82F63B78;
 constexpr std::uint32_t kX8 = std::uint32_t{1} << (31 - 8);
 
 // Modulo the gzip polynomial.
@@ -89,7 +95,14 @@ Sha256 sha256(ByteView data) {
 }
 
 std::uint32_t crc32(std::uint32_t crc, ByteView data) {
-  crc = crc32_gzip_refl(crc, octets(data), data.size());
+  if (data.empty()) {
+    return crc;  // zlib takes a null pointer for a new beginning
+  }
+  const Isal* fast = data.size() >= kFastBytesMin ? isal() : nullptr;
+  if (fast == nullptr) {
+    return static_cast<std::uint32_t>(crc32_z(crc, octets(data), data.size()));
+  }
+  crc = fast->crc32(crc, octets(data), data.size());
   leave_isal();
   return crc;
 }
@@ -107,15 +120,38 @@ std::uint32_t crc32_with_start(std::uint32_t crc, ByteView before, ByteView afte
   return crc ^ change;
 }
 
+std::uint32_t portable_crc32c(std::uint32_t crc, ByteView data) {
+  static const std::array<std::uint32_t, 256> kTable = [] {
+    std::array<std::uint32_t, 256> table{};
+    for (std::uint32_t i = 0; i < table.size(); ++i) {
+      std::uint32_t remainder = i;
+      for (int bit = 0; bit < 8; ++bit) {
+        remainder = (remainder >> 1U) ^ ((remainder & 1U) != 0 ? kCastagnoli : 0);
+      }
+      table[i] = remainder;
+    }
+    return table;
+  }();
+  crc = ~crc;
+  for (const std::byte byte : data) {
+    crc = (crc >> 8U) ^ kTable[(crc ^ std::to_integer<std::uint32_t>(byte)) & 0xFFU];
+  }
+  return ~crc;
+}
+
 // The library's function is the bare polynomial: the value is inverted before and after. It counts
 // in an int, and wants a pointer to non-const bytes that it does not write to.
 std::uint32_t crc32c(std::uint32_t crc, ByteView data) {
+  const Isal* fast = isal();
+  if (fast == nullptr) {
+    return portable_crc32c(crc, data);
+  }
   crc = ~crc;
   while (!data.empty()) {
     const ByteView slice = data.first(std::min(data.size(), kStepBytesMax));
     data = data.subspan(slice.size());
     crc =
-        crc32_iscsi(const_cast<std::uint8_t*>(octets(slice)), static_cast<int>(slice.size()), crc);
+        fast->crc32c(const_cast<std::uint8_t*>(octets(slice)), static_cast<int>(slice.size()), crc);
   }
   leave_isal();
   return ~crc;

@@ -42,6 +42,7 @@ Sha256 sha256(ByteView data);
 // Continues from `crc`, which is 0 at the start.
 std::uint32_t crc32(std::uint32_t crc, ByteView data);
 std::uint32_t crc32c(std::uint32_t crc, ByteView data);
+std::uint32_t portable_crc32c(std::uint32_t crc, ByteView data);  // the same, without ISA-L
 // The CRC-32 of what had `crc` and began with `before`, once it begins with `after`, which is as
 // long, and goes on for `rest_bytes` as it did: without a look at those.
 std::uint32_t crc32_with_start(std::uint32_t crc, ByteView before, ByteView after,

@@ -76,7 +76,9 @@ class GzipWriter {
 // refuse (bad header, bad data, wrong trailer) and when the raw content exceeds `raw_bytes_max`.
 class GzipReader {
  public:
-  explicit GzipReader(std::uint64_t raw_bytes_max);
+  // kPortable: as where ISA-L is not installed.
+  enum class Engine { kFastest, kPortable };
+  explicit GzipReader(std::uint64_t raw_bytes_max, Engine engine = Engine::kFastest);
   ~GzipReader();
   GzipReader(const GzipReader&) = delete;
   GzipReader& operator=(const GzipReader&) = delete;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "wal/isal.h"
 
 #include <cstdint>
 #include <memory>
@@ -21,7 +22,7 @@ class DeflateEngine {
 };
 
 // ISA-L's igzip. level: 1 to 3, the library's own numbers.
-std::unique_ptr<DeflateEngine> make_isal_deflate(int level);
+std::unique_ptr<DeflateEngine> make_isal_deflate(const Isal& isal, int level);
 // zlib. level: 1 to 9, the library's own numbers.
 std::unique_ptr<DeflateEngine> make_zlib_deflate(int level);
 
@@ -46,7 +47,8 @@ class InflateEngine {
   virtual void reset() = 0;
 };
 
-// ISA-L's, for streams of any compressor.
-std::unique_ptr<InflateEngine> make_isal_inflate();
+// For streams of any compressor.
+std::unique_ptr<InflateEngine> make_isal_inflate(const Isal& isal);
+std::unique_ptr<InflateEngine> make_zlib_inflate();
 
 }  // namespace pgwalship

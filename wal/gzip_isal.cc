@@ -1,8 +1,6 @@
 #include "base/check.h"
 #include "wal/gzip_engine.h"
 
-#include <isa-l/igzip_lib.h>
-
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -21,11 +19,11 @@ std::uint8_t* input_pointer(ByteView data) {
 
 class IsalDeflate final : public DeflateEngine {
  public:
-  explicit IsalDeflate(int level) {
+  IsalDeflate(const Isal& isal, int level) : isal_(isal) {
     static constexpr std::array<std::uint32_t, 4> kLevelBytes = {
         0, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT, ISAL_DEF_LVL3_DEFAULT};
     CHECK(level >= 1 && level <= 3);
-    isal_deflate_init(&stream_);
+    isal_.deflate_init(&stream_);
     level_buffer_.resize(kLevelBytes[static_cast<std::size_t>(level)]);
     stream_.level = static_cast<std::uint32_t>(level);
     stream_.level_buf = level_buffer_.data();
@@ -56,13 +54,14 @@ class IsalDeflate final : public DeflateEngine {
     do {
       stream_.next_out = output_.data();
       stream_.avail_out = static_cast<std::uint32_t>(output_.size());
-      CHECK(isal_deflate(&stream_) == COMP_OK);
+      CHECK(isal_.deflate(&stream_) == COMP_OK);
       const std::size_t ready = output_.size() - stream_.avail_out;
       const auto* begin = reinterpret_cast<const std::byte*>(output_.data());
       out.insert(out.end(), begin, begin + ready);
     } while (stream_.avail_out == 0);
   }
 
+  const Isal& isal_;
   isal_zstream stream_{};
   std::vector<std::uint8_t> level_buffer_;
   std::array<std::uint8_t, kOutputBytes> output_;
@@ -70,7 +69,7 @@ class IsalDeflate final : public DeflateEngine {
 
 class IsalInflate final : public InflateEngine {
  public:
-  IsalInflate() { isal_inflate_init(&state_); }
+  explicit IsalInflate(const Isal& isal) : isal_(isal) { isal_.inflate_init(&state_); }
 
   Step step(ByteView in, std::span<std::byte> out) override {
     const auto in_bytes = static_cast<std::uint32_t>(std::min(in.size(), kStepBytesMax));
@@ -79,7 +78,7 @@ class IsalInflate final : public InflateEngine {
     state_.avail_in = in_bytes;
     state_.next_out = reinterpret_cast<std::uint8_t*>(out.data());
     state_.avail_out = out_bytes;
-    const int result = isal_inflate(&state_);
+    const int result = isal_.inflate(&state_);
     // After an error the library's counters may be those of its own look-ahead buffer.
     if (result < 0 || state_.avail_in > in_bytes || state_.avail_out > out_bytes) {
       return Step{State::kBad, 0, 0};
@@ -100,20 +99,21 @@ class IsalInflate final : public InflateEngine {
     return bytes;
   }
 
-  void reset() override { isal_inflate_init(&state_); }
+  void reset() override { isal_.inflate_init(&state_); }
 
  private:
+  const Isal& isal_;
   inflate_state state_{};
 };
 
 }  // namespace
 
-std::unique_ptr<DeflateEngine> make_isal_deflate(int level) {
-  return std::make_unique<IsalDeflate>(level);
+std::unique_ptr<DeflateEngine> make_isal_deflate(const Isal& isal, int level) {
+  return std::make_unique<IsalDeflate>(isal, level);
 }
 
-std::unique_ptr<InflateEngine> make_isal_inflate() {
-  return std::make_unique<IsalInflate>();
+std::unique_ptr<InflateEngine> make_isal_inflate(const Isal& isal) {
+  return std::make_unique<IsalInflate>(isal);
 }
 
 }  // namespace pgwalship

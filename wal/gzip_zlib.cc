@@ -64,7 +64,46 @@ class ZlibDeflate final : public DeflateEngine {
   std::array<Bytef, kOutputBytes> output_;
 };
 
+class ZlibInflate final : public InflateEngine {
+ public:
+  ZlibInflate() {
+    if (inflateInit2(&stream_, kRawWindowBits) != Z_OK) {
+      throw std::bad_alloc();
+    }
+  }
+  ~ZlibInflate() override { inflateEnd(&stream_); }
+  ZlibInflate(const ZlibInflate&) = delete;
+  ZlibInflate& operator=(const ZlibInflate&) = delete;
+
+  Step step(ByteView in, std::span<std::byte> out) override {
+    const auto in_bytes = static_cast<uInt>(std::min(in.size(), kStepBytesMax));
+    const auto out_bytes = static_cast<uInt>(std::min(out.size(), kStepBytesMax));
+    stream_.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(in.data()));
+    stream_.avail_in = in_bytes;
+    stream_.next_out = reinterpret_cast<Bytef*>(out.data());
+    stream_.avail_out = out_bytes;
+    const int result = inflate(&stream_, Z_NO_FLUSH);
+    // Z_BUF_ERROR: it can do nothing without more input, or more room.
+    if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) {
+      return Step{State::kBad, 0, 0};
+    }
+    return Step{result == Z_STREAM_END ? State::kFinished : State::kMore,
+                in_bytes - stream_.avail_in, out_bytes - stream_.avail_out};
+  }
+
+  Bytes unused() const override { return {}; }  // it takes no byte too many
+
+  void reset() override { inflateReset(&stream_); }
+
+ private:
+  z_stream stream_{};
+};
+
 }  // namespace
+
+std::unique_ptr<InflateEngine> make_zlib_inflate() {
+  return std::make_unique<ZlibInflate>();
+}
 
 std::unique_ptr<DeflateEngine> make_zlib_deflate(int level) {
   return std::make_unique<ZlibDeflate>(level);

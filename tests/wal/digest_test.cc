@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace pgwalship {
 namespace {
 
@@ -77,6 +79,19 @@ TEST(Digest, Crc32ContinuesAtAnyCut) {
   for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
     EXPECT_EQ(crc32(crc32(0, ByteView(bytes).first(cut)), ByteView(bytes).subspan(cut)), whole);
   }
+  EXPECT_EQ(crc32(whole, {}), whole);
+}
+
+// zlib does the small ones, ISA-L the large ones.
+TEST(Digest, Crc32IsTheSameInOneAndInSmallPieces) {
+  Random random(12);
+  Bytes bytes(200'000);
+  std::generate(bytes.begin(), bytes.end(), [&] { return static_cast<std::byte>(random.next()); });
+  std::uint32_t crc = 0;
+  for (std::size_t at = 0; at < bytes.size(); at += 1000) {
+    crc = crc32(crc, ByteView(bytes).subspan(at, 1000));
+  }
+  EXPECT_EQ(crc, crc32(0, bytes));
 }
 
 // RFC 3720 B.4 has the vectors; the first is the usual check value.
@@ -85,6 +100,8 @@ TEST(Crc32c, GivesThePublishedValues) {
   EXPECT_EQ(crc32c(0, Bytes(32)), 0x8A9136AAU);
   EXPECT_EQ(crc32c(0, Bytes(32, std::byte{0xFF})), 0x62A8AB43U);
   EXPECT_EQ(crc32c(crc32c(0, as_bytes("1234")), as_bytes("56789")), 0xE3069283U);
+  EXPECT_EQ(portable_crc32c(0, as_bytes("123456789")), 0xE3069283U);
+  EXPECT_EQ(portable_crc32c(portable_crc32c(0, as_bytes("1234")), as_bytes("56789")), 0xE3069283U);
 }
 
 }  // namespace
