@@ -52,6 +52,7 @@ struct Config {
         "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr";
     std::chrono::milliseconds connect_timeout{2000};
     std::chrono::milliseconds keepalive{3000};
+    int sessions = 1;  // to each peer
   };
   struct Restore {
     std::chrono::milliseconds fetch_timeout{60'000};

@@ -238,6 +238,8 @@ constexpr Limits<milliseconds> kConnectTimeoutLimits{100ms, 60s};
 // A peer is lost after three unanswered, and must be known to be lost within 10 s.
 constexpr Limits<milliseconds> kKeepaliveLimits{100ms, 3s};
 constexpr Limits<milliseconds> kFetchTimeoutLimits{0ms, 60min};
+// Eight windows are 16 MiB a round trip: 160 MB/s at 100 ms.
+constexpr Limits<int> kSessionsLimits{1, 8};
 // More than that no recovery outruns: 64 segments are 1 GiB of WAL.
 constexpr Limits<int> kPrefetchLimits{0, 64};
 constexpr Limits<milliseconds> kPgWalForecastLimits{1min, 24h * 30};
@@ -342,6 +344,7 @@ constexpr auto kOwnKeys = std::to_array<ConfigKey>({
     {"ssh", "connect-timeout",
      set<kSsh, &Ssh::connect_timeout, set_duration, kConnectTimeoutLimits>},
     {"ssh", "keepalive", set<kSsh, &Ssh::keepalive, set_duration, kKeepaliveLimits>},
+    {"ssh", "sessions", set<kSsh, &Ssh::sessions, set_number, kSessionsLimits>},
     {"restore", "fetch-timeout",
      set<kRestore, &Restore::fetch_timeout, set_duration, kFetchTimeoutLimits>},
     {"restore", "prefetch", set<kRestore, &Restore::prefetch, set_number, kPrefetchLimits>},

@@ -103,6 +103,7 @@ const std::array kReaders = std::to_array<Reader>({
     {"ssh", "connect-timeout",
      [](const Config& c) { return duration_text(c.ssh.connect_timeout); }},
     {"ssh", "keepalive", [](const Config& c) { return duration_text(c.ssh.keepalive); }},
+    {"ssh", "sessions", [](const Config& c) { return std::to_string(c.ssh.sessions); }},
     {"restore", "fetch-timeout",
      [](const Config& c) { return duration_text(c.restore.fetch_timeout); }},
     {"restore", "prefetch", [](const Config& c) { return std::to_string(c.restore.prefetch); }},

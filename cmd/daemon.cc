@@ -233,7 +233,7 @@ Result<void> Daemon::Parts::connect() {
   TRY(watch_archive());
   Random random(seed_from_system());
   for (NodeId id = 0; id < nodes.size(); ++id) {
-    if (id != nodes.self) {
+    for (int session = 0; id != nodes.self && session < config.ssh.sessions; ++session) {
       auto link = std::make_unique<SshLink>(
           clock, link_options(config, nodes.at(id), system_id, random.next()));
       ssh_links.emplace_back(id, link.get());

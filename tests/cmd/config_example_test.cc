@@ -60,6 +60,7 @@ TEST(ConfigExample, ShowsTheDefaultsWhenUncommented) {
   EXPECT_EQ(config.ssh.ciphers, defaults.ssh.ciphers);
   EXPECT_EQ(config.ssh.connect_timeout, defaults.ssh.connect_timeout);
   EXPECT_EQ(config.ssh.keepalive, defaults.ssh.keepalive);
+  EXPECT_EQ(config.ssh.sessions, defaults.ssh.sessions);
   EXPECT_EQ(config.restore.fetch_timeout, defaults.restore.fetch_timeout);
   EXPECT_EQ(config.restore.prefetch, defaults.restore.prefetch);
   EXPECT_EQ(config.postgres.look_ahead, defaults.postgres.look_ahead);

@@ -101,12 +101,14 @@ TEST(Config, ReadsThreeNodes) {
   EXPECT_EQ(config.quorum.text(), "ANY 1 (*)");
   EXPECT_EQ(config.ssh.connect_timeout, 2s);
   EXPECT_EQ(config.ssh.keepalive, 3s);
+  EXPECT_EQ(config.ssh.sessions, 1);
 }
 
 TEST(Config, ReadsEveryValue) {
   const Config config = parsed(with(R"(ciphers = aes256-ctr
 connect-timeout = 500ms
 keepalive = 1 s
+sessions = 4
 [archive]
 compression-level = 9
 minimum-free = 1GB
@@ -129,6 +131,7 @@ log-target = stderr
   EXPECT_EQ(config.ssh.ciphers, "aes256-ctr");
   EXPECT_EQ(config.ssh.connect_timeout, 500ms);
   EXPECT_EQ(config.ssh.keepalive, 1s);
+  EXPECT_EQ(config.ssh.sessions, 4);
   EXPECT_EQ(config.archive.compression_level, 9);
   EXPECT_EQ(config.archive.minimum_free_bytes, 1U << 30);
   EXPECT_EQ(config.quorum.text(), "ALL (site:sitea) AND ANY 1 (*)");
@@ -279,6 +282,8 @@ TEST(Config, ChecksSingleValues) {
       {"ssh", "identity = ~/.ssh/id"},
       {"ssh", "keepalive = 4s"},
       {"ssh", "keepalive = 0"},
+      {"ssh", "sessions = 0"},
+      {"ssh", "sessions = 9"},
       {"ssh", "connect-timeout = 0"},
       {"ssh", "ciphers = aes256-ctr, aes128-ctr"},
       {"ssh", "ciphers = ,aes256-ctr"},

@@ -1,11 +1,13 @@
 """Peers that hang, vanish or refuse, disks that fill up, and kill -9 anywhere."""
 
+import concurrent.futures
 import os
 import random
 import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 from harness import (LONG, SEGMENT_BYTES, Case, Load, needs_isolation, segment, segment_name,
@@ -71,6 +73,39 @@ class SilentPeer(Case):
         os.kill(pid, signal.SIGCONT)
         self.assert_push(outcome, 1)
         self.assertLess(outcome.seconds, 5)
+
+    def test_h14_of_several_sessions_one_after_the_other_is_lost(self):
+        cluster = self.cluster()
+        cluster.configure("node1", "ssh", sessions="3")
+        cluster.stop_daemon("node1")
+        cluster.start_daemon("node1")
+        for peer in ("node2", "node3"):
+            # One of the other peer's daemon, and three of node1's.
+            wait_until(lambda: len(cluster.receiver_pids(peer)) == 4, 20, f"sessions with {peer}")
+            cluster.wait_peer("node1", peer, "current")
+        acknowledged = {}
+        lock = threading.Lock()
+        numbers = iter(range(1, 1000))
+
+        def push(_):
+            with lock:
+                number = next(numbers)
+            name, data = segment_name(number), segment(number)
+            outcome = cluster.push("node1", name, data)
+            self.assert_push(outcome, 0)
+            with lock:
+                acknowledged[name] = sha256(data)
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            pushes = pool.map(push, range(60))
+            for pid in cluster.receiver_pids("node2"):
+                os.kill(pid, signal.SIGKILL)
+                time.sleep(0.3)
+            list(pushes)
+        for peer in ("node2", "node3"):
+            wait_until(lambda: cluster.archive(peer) == acknowledged, 30, f"{peer} has all")
+        self.assert_on_quorum(cluster, acknowledged, peers=2)
+        wait_until(lambda: len(cluster.receiver_pids("node2")) == 4, 20, "the sessions are back")
 
     def test_h48_an_outage_is_a_few_lines_of_log(self):
         cluster = self.cluster()
@@ -197,6 +232,11 @@ class RefusingPeer(Case):
         cluster.restart("node2")
         wait_until(lambda: cluster.peer_status("node1", "node2")["configuration_differs"], 20,
                    "node1 sees that node2 is configured differently")
+        cluster.stop_daemon("node2")  # and nobody ends what its sshd has started
+        cluster.configure("node2", "cluster", quorum="ANY 1 (*)")
+        cluster.start_daemon("node2")
+        wait_until(lambda: not cluster.peer_status("node1", "node2")["configuration_differs"], 20,
+                   "node1 sees that it is not any more")
 
 
 class SmallDisk(Case):
