@@ -1,6 +1,7 @@
 #include "base/posix_file_system.h"
 #include "cmd/command_line.h"
 #include "cmd/config.h"
+#include "cmd/config_change.h"
 #include "cmd/emergency_exit.h"
 #include "cmd/verbs.h"
 #include "transport/local_socket.h"
@@ -65,6 +66,7 @@ class Pump {
     Receiver& receiver;
     LiveIndex& index;
     Worker& looks;
+    ConfigChange& change;
   };
   Pump(Parts parts, Fd end_signals, std::chrono::milliseconds silence_max)
       : parts_(parts),
@@ -86,6 +88,7 @@ class Pump {
       if (!more) {
         return {};
       }
+      TRY(check_configuration());
     }
   }
 
@@ -157,6 +160,18 @@ class Pump {
       return Error{Errc::kTimeout, "the sender has been silent for too long", ""};
     }
     return true;
+  }
+
+  // The sender knows this node by what was said in the greeting: a new session says it anew. The
+  // daemon of this node takes a new configuration by a restart, of which nobody here hears.
+  Result<void> check_configuration() {
+    if (!parts_.change.has_happened(parts_.clock.now())) {
+      return {};
+    }
+    const Error error{Errc::kRetry, "the configuration of this node has changed", ""};
+    stream_.send(Failure{error});
+    std::ignore = stream_.flush();  // as far as it goes
+    return error;
   }
 
   const Parts parts_;
@@ -243,10 +258,11 @@ Result<void> receive(const Config& config, const std::string& from) {
     return MachineFacts{0, static_cast<std::uint64_t>(clock_us.count()), free,
                         config.archive.minimum_free_bytes};
   });
+  ConfigChange change(file_system, config);
   const std::chrono::milliseconds silence =
       std::max(kSilenceMin, config.ssh.keepalive * kSilentKeepalives);
   Result<void> ended =
-      Pump({clock, receiver, index, *looks}, std::move(end_signals), silence).run();
+      Pump({clock, receiver, index, *looks, change}, std::move(end_signals), silence).run();
   looks.reset();  // its jobs use the index
   return ended;
 }
