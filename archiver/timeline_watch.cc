@@ -6,8 +6,8 @@ namespace pgwalship {
 namespace {
 
 constexpr const char* kTwoServers =
-    "a primary that was shutting down may do this once; otherwise two servers archive into this "
-    "cluster: `pgwalship timeline` shows both lines, find the server that should not run";
+    "two servers archive into this cluster: `pgwalship timeline` shows both lines, find the server "
+    "that should not run";
 constexpr const char* kSplitBrain =
     "two servers were promoted to the same timeline, or one twice (restart_on_promote of the pgsql "
     "resource agent): fence one, rebuild it from the other; `pgwalship timeline` shows the lines";
@@ -88,10 +88,10 @@ std::optional<TimelineWatch::Alarm> TimelineWatch::stored(const WalName& name,
       last_child = &*child->second;
     }
   }
-  // A promotion leaves the segment in which it forked as .partial; one that starts at the fork is
-  // that of a server that was stopped in order and switched segments.
-  const std::uint64_t allowed = name.kind() == WalKind::kPartial ? 1 : 0;
-  if (last_child == nullptr || start < last_child->origin().lsn + allowed) {
+  // A segment that starts at the fork is that of a server that went down after a switch. A
+  // promotion leaves it as .partial, and after failovers and pg_rewind a checkpoint has it archived
+  // whole.
+  if (last_child == nullptr || start <= last_child->origin().lsn) {
     return std::nullopt;
   }
   return raise({Kind::kBeyondFork, timeline, 1,

@@ -290,9 +290,10 @@ std::optional<std::uint64_t> TimelineGraph::first_beyond_fork(std::uint32_t time
   std::optional<std::uint64_t> first;
   for (const std::uint32_t child :
        node == nullptr ? std::vector<std::uint32_t>() : node->children) {
-    const std::uint64_t lsn = timelines_.at(child).origin->lsn;
-    const std::uint64_t whole = lsn / segment_bytes_ + (lsn % segment_bytes_ == 0 ? 0 : 1);
-    first = std::max(first.value_or(0), whole);
+    // The segment of the fork is both timelines', also when the fork is at its start: a server that
+    // goes down after a switch has begun it, and a later checkpoint has it archived.
+    const std::uint64_t forked = timelines_.at(child).origin->lsn / segment_bytes_;
+    first = std::max(first.value_or(0), forked + 1);
   }
   return first;
 }
