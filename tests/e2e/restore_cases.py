@@ -96,6 +96,19 @@ class Rot(Case):
         self.assertEqual(outcome.code, 1, "without a daemon, too")
         self.assertIn("1 problem", outcome.out)
 
+    def test_verify_names_what_is_in_the_way_of_a_file(self):
+        cluster = self.everywhere(2)
+        archive = cluster.archive_dir("node2")
+        (archive / f"{segment_name(7)}.gz").mkdir()
+        (archive / f"{segment_name(8)}.gz").symlink_to("nothing")
+        os.mkfifo(archive / f"{segment_name(9)}.gz")
+        outcome = cluster.pgwalship("node2", "verify")
+        self.assertEqual(outcome.code, 1, outcome)
+        for number, why in ((7, "a directory"), (8, "a symbolic link to nothing"),
+                            (9, "no regular file")):
+            self.assertIn(f"{segment_name(number)}: it is {why}", outcome.out)
+        self.assertIn("move it away by hand", outcome.out)
+
     def test_the_scrub_replaces_bad_copies_by_itself(self):
         cluster = self.everywhere()
         cluster.configure("node3", "archive", scrub="2s")
