@@ -1,5 +1,7 @@
 #include "archiver/conflict_watch.h"
 
+#include "base/words.h"
+
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -59,8 +61,8 @@ void ConflictWatch::take(const std::vector<ArchiveStore::Quarantined>& found) {
     }
   }
   if (beyond > uncompared_) {
-    machine_.log.error(std::to_string(beyond) +
-                       " more conflicts; `pgwalship conflicts` lists them all");
+    machine_.log.error(counted(beyond, "further conflict") +
+                       "; `pgwalship conflicts` lists them all");
   }
   uncompared_ = beyond;
   compare_next();

@@ -1,6 +1,7 @@
 #include "archiver/expire_service.h"
 
 #include "archiver/retention_facts.h"
+#include "base/words.h"
 
 #include <algorithm>
 
@@ -265,7 +266,7 @@ void ExpireService::next_batch(const RunRef& run) {
   }
   if (run->begin == run->end) {
     const char* what = run->mode == ExpireMode::kDryRun ? " would go" : " removed";
-    finish(run, ExpireOutcome::kDone, std::to_string(run->gone) + " files" + what);
+    finish(run, ExpireOutcome::kDone, counted(run->gone, "file") + what);
     return;
   }
   const bool posted = machine_.scans.post([this, run]() -> Worker::Completion {
@@ -341,12 +342,12 @@ void ExpireService::remove(const RunRef& run, SegmentPosition floor, std::vector
       view_.removed += removed.value().files;
       run->floor = floor;
       run->show_progress("removed " + std::to_string(run->gone) + " of " +
-                         std::to_string(run->plan.expired.size()) + " files");
+                         counted(run->plan.expired.size(), "file"));
       const std::string why = run->batch->judge().why;
       if (why.empty()) {
         next_batch(run);
       } else {
-        finish(run, ExpireOutcome::kHeld, std::to_string(run->gone) + " files removed; " + why);
+        finish(run, ExpireOutcome::kHeld, counted(run->gone, "file") + " removed; " + why);
       }
     };
   };
@@ -377,8 +378,8 @@ void ExpireService::log_outcome(const Run& run, ExpireOutcome outcome, const std
     trouble = "the archive is larger than [retention] size allows, and what is left is needed";
   }
   if (run.gone > 0) {
-    machine_.log.info("retention: " + std::to_string(run.gone) +
-                      " files removed from the archive; its floor is " + position_text(run.floor));
+    machine_.log.info("retention: " + counted(run.gone, "file") +
+                      " removed from the archive; its floor is " + position_text(run.floor));
   }
   if (!trouble.empty() && view_.trouble.empty()) {
     const LogLevel level =

@@ -1,5 +1,7 @@
 #include "archiver/look_ahead.h"
 
+#include "base/words.h"
+
 #include <algorithm>
 
 namespace pgwalship {
@@ -292,8 +294,9 @@ void LookAhead::note_unasked(TimePoint now) {
   }
   view_.unasked_since = asked_at_;
   report(Gravity::kWarning,
-         "look-ahead: PostgreSQL has asked for nothing although " + std::to_string(ahead_) +
-             " files wait for its archive_command; they are safe on the quorum, and pg_wal grows" +
+         "look-ahead: PostgreSQL has asked for nothing although " + counted(ahead_, "file") +
+             (ahead_ == 1 ? " waits" : " wait") +
+             " for its archive_command; on the quorum they are safe, and pg_wal grows" +
              "\nHINT: PostgreSQL's log and pg_stat_archiver say what its archiver does");
 }
 

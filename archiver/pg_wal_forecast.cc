@@ -1,6 +1,7 @@
 #include "archiver/pg_wal_forecast.h"
 
 #include "archiver/retention.h"
+#include "base/words.h"
 
 #include <algorithm>
 #include <array>
@@ -167,7 +168,8 @@ PgWalForecast::Line PgWalForecast::line_for(State before) const {
   if (full_in_) {
     facts += ", filling by " + bytes_text(static_cast<std::uint64_t>(rate_)) + " a second";
   }
-  facts += ", " + std::to_string(latest_->ready) + " segments wait to be archived";
+  facts += ", " + counted(latest_->ready, "segment") + (latest_->ready == 1 ? " waits" : " wait") +
+           " to be archived";
   const std::string when = full_in_ ? "the file system of pg_wal is full in " + time_text(*full_in_)
                                     : "the file system of pg_wal is nearly full";
   if (state_ == State::kOk) {

@@ -1,5 +1,7 @@
 #include "archiver/retention.h"
 
+#include "base/words.h"
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -13,11 +15,8 @@ constexpr SegmentPosition kEnd = std::numeric_limits<SegmentPosition>::max();
 
 std::string days_text(std::chrono::milliseconds time) {
   const auto hours = std::chrono::duration_cast<std::chrono::hours>(time).count();
-  return hours % 24 == 0 ? std::to_string(hours / 24) + " days" : std::to_string(hours) + " hours";
-}
-
-std::string counted(std::size_t number, const char* what) {
-  return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
+  const auto number = static_cast<std::uint64_t>(hours);
+  return number % 24 == 0 ? counted(number / 24, "day") : counted(number, "hour");
 }
 
 // A file with the time it counts as having: see "Time" in the header.

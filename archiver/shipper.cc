@@ -1,6 +1,7 @@
 #include "archiver/shipper.h"
 
 #include "archiver/log_fields.h"
+#include "base/words.h"
 
 #include <algorithm>
 
@@ -253,8 +254,7 @@ void Shipper::on(const Compared& event, TimePoint now) {
   }
   if (missing > 0 && !peer.in_trouble) {
     report(Gravity::kInfo,
-           "peer " + name_of(event.peer) + ": catching up, " + std::to_string(missing) +
-               (missing == 1 ? " file" : " files"),
+           "peer " + name_of(event.peer) + ": catching up, " + counted(missing, "file"),
            {{kPeerField, name_of(event.peer)}});
   }
   fill(event.peer);

@@ -1,6 +1,7 @@
 // What the shipper says: log lines, reasons for waiting, troubles of peers and quorum.
 #include "archiver/log_fields.h"
 #include "archiver/shipper.h"
+#include "base/words.h"
 
 #include <algorithm>
 #include <set>
@@ -106,8 +107,7 @@ std::string Shipper::peer_trouble(NodeId id, TimePoint now) const {
   }
   if (!view.reconciled) {
     return name_of(id) + " does not count yet: " +
-           (view.backlog > 0 ? "it still lacks " + std::to_string(view.backlog) +
-                                   (view.backlog == 1 ? " file" : " files")
+           (view.backlog > 0 ? "it still lacks " + counted(view.backlog, "file")
             : view.last_error.empty()
                 ? "it counts once enough nodes were connected at the same time"
                 : view.last_error);

@@ -1,4 +1,5 @@
 #include "base/posix_file_system.h"
+#include "base/words.h"
 #include "cmd/acting_user.h"
 #include "cmd/adoption.h"
 #include "cmd/command_line.h"
@@ -55,8 +56,8 @@ class Adopter {
     for (const Problem& problem : verification_.problems()) {
       print_problem(problem);
     }
-    print_out(std::to_string(names.size()) + " files verified in '" + call_.adoption.directory +
-              "', " + std::to_string(good_.size()) + " good" +
+    print_out(counted(names.size(), "file") + " verified in '" + call_.adoption.directory + "', " +
+              std::to_string(good_.size()) + " good" +
               (id == 0 ? "" : ", of system identifier " + std::to_string(id)) + "\n");
     if (call_.mode == AdoptCall::Mode::kDo) {
       TRY(place());

@@ -1,5 +1,7 @@
 #include "cmd/conflicts_view.h"
 
+#include "base/words.h"
+
 #include <nlohmann/json.hpp>
 
 namespace pgwalship {
@@ -54,8 +56,7 @@ std::string render_conflicts(const std::vector<ConflictEntry>& entries,
     text += entry.refused.name.text() + "  " + entry.refused.digits + "  " +
             words_of(entry).verdict + "\n";
   }
-  return text + std::to_string(entries.size()) +
-         (entries.size() == 1 ? " conflict in '" : " conflicts in '") + directory +
+  return text + counted(entries.size(), "conflict") + " in '" + directory +
          "'; `pgwalship conflicts show NAME` says what to do\n";
 }
 

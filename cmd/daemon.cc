@@ -427,7 +427,7 @@ void Daemon::Parts::begin_drain(int signal) {
     return;
   }
   log.info(std::string("stopping on ") + (signal == SIGINT ? "SIGINT" : "SIGTERM") + ": " +
-           std::to_string(awaited()) + " pushes to answer first");
+           "pushes to answer first: " + std::to_string(awaited()));
   drain_by = loop->now() + kDrainTime;
   if (look_ahead) {
     look_ahead->stop();

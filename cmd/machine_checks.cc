@@ -1,6 +1,7 @@
 #include "cmd/machine_checks.h"
 
 #include "base/fd.h"
+#include "base/words.h"
 #include "cmd/whole_file.h"
 #include "wal/archive_layout.h"
 #include "wal/archive_store.h"
@@ -128,7 +129,7 @@ class MachineLines {
         archive_.segment_bytes = file.value().facts->segment_bytes;
       }
     }
-    lines_.ok("archive", std::to_string(names.value().size()) + " files" +
+    lines_.ok("archive", counted(names.value().size(), "file") +
                              (id.value() == 0 ? "" : ", of system " + std::to_string(id.value())));
   }
 

@@ -1,5 +1,6 @@
 #include "base/fd.h"
 #include "base/posix_file_system.h"
+#include "base/words.h"
 #include "cmd/command_line.h"
 #include "cmd/daemon_call.h"
 #include "cmd/emergency_exit.h"
@@ -124,10 +125,10 @@ class Rescue {
   }
 
   std::string summary() const {
-    std::string text = std::to_string(shipped_) +
-                       (mode_ == Mode::kDryRun ? " files would be shipped, " : " files shipped, ") +
-                       std::to_string(there_) + " were in the archive already, " +
-                       std::to_string(conflicts_) + " conflicts, " + std::to_string(failed_) +
+    std::string text = counted(shipped_, "file") +
+                       (mode_ == Mode::kDryRun ? " would be shipped, " : " shipped, ") +
+                       std::to_string(there_) + " in the archive already, " +
+                       counted(conflicts_, "conflict") + ", " + std::to_string(failed_) +
                        " not shipped\n";
     if (conflicts_ > 0) {
       text +=

@@ -1,5 +1,6 @@
 #include "cmd/status_verdict.h"
 
+#include "base/words.h"
 #include "cmd/check_rules.h"
 
 #include <algorithm>
@@ -87,8 +88,7 @@ Recoverability recoverability(const ReportJson& report) {
 std::string recoverability_text(const Recoverability& facts) {
   std::string text = "recoverable ";
   text += facts.to_now ? "to now" : facts.last.empty() ? "to what is archived" : "to " + facts.last;
-  text += " on " + std::to_string(facts.complete) + " of " + std::to_string(facts.nodes) +
-          (facts.nodes == 1 ? " node" : " nodes");
+  text += " on " + std::to_string(facts.complete) + " of " + counted(facts.nodes, "node");
   std::string separator = " (";
   for (const std::string& lack : facts.lacking) {
     text += std::exchange(separator, "; ") + lack;

@@ -239,7 +239,7 @@ std::string timelines(const Json& report, Colours colours) {
   for (const Json& trouble : report_list(timelines, "troubles")) {
     const std::string number = "  " + report_words(trouble, "timeline") + ": ";
     if (const auto gaps = report_number(trouble, "gaps"); gaps.value_or(0) > 0) {
-      text += number + report_words(trouble, "missing_segments") + " segments missing in " +
+      text += number + "missing segments: " + report_words(trouble, "missing_segments") + ", in " +
               report_words(trouble, "gaps") + (*gaps == 1 ? " gap: " : " gaps, first ") +
               report_words(trouble, "first_gap") + "\n";
     }
@@ -298,8 +298,8 @@ std::string back_fill(const Json& report, Colours colours) {
   }
   std::string text = "\n" + shaded("Back-fill from pg_wal", Shade::kHeading, colours) + ": " +
                      report_words(fill, "stored") + " archived, " + report_words(fill, "waiting") +
-                     " waiting, " + report_words(fill, "missed") + " missed, " +
-                     report_words(fill, "conflicts") + " conflicts\n";
+                     " waiting, " + report_words(fill, "missed") +
+                     " missed, conflicts: " + report_words(fill, "conflicts") + "\n";
   if (const std::string name = report_words(fill, "last_name"); !name.empty()) {
     text += "  last: " + name + "\n";
   }

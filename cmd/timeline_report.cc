@@ -88,8 +88,4 @@ std::vector<DrawnTimeline> drawing_order(const TimelineGraph& graph) {
   return Order(graph).take();
 }
 
-std::string counted(std::uint64_t number, const std::string& noun) {
-  return std::to_string(number) + " " + noun + (number == 1 ? "" : "s");
-}
-
 }  // namespace pgwalship

@@ -50,7 +50,4 @@ struct DrawnTimeline {
 };
 std::vector<DrawnTimeline> drawing_order(const TimelineGraph& graph);
 
-// "1 segment", "12 segments".
-std::string counted(std::uint64_t number, const std::string& noun);
-
 }  // namespace pgwalship

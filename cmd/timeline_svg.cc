@@ -1,5 +1,6 @@
 // The picture: a lane for each timeline over one axis of LSNs, and below it what each base backup
 // is good for. One file without scripts or other files; hovering shows names.
+#include "base/words.h"
 #include "cmd/timeline_report.h"
 
 #include <algorithm>
@@ -397,8 +398,7 @@ class Picture {
     }
     if (left_out_ > 0) {
       y_ += kLine;
-      canvas_.text(kMargin, y_, "small",
-                   std::to_string(left_out_) + " older timelines are left out");
+      canvas_.text(kMargin, y_, "small", "left out: " + counted(left_out_, "older timeline"));
     }
   }
 

@@ -1,3 +1,4 @@
+#include "base/words.h"
 #include "cmd/timeline_report.h"
 
 #include <algorithm>

@@ -1,5 +1,7 @@
 #include "cmd/verify_report.h"
 
+#include "base/words.h"
+
 #include <algorithm>
 #include <cstdio>
 
@@ -78,14 +80,13 @@ std::string summary_line(const VerifyTotals& totals, const std::vector<VerifiedP
   const auto repaired = std::count_if(problems.begin(), problems.end(), [](const auto& each) {
     return each.state == State::kRepaired;
   });
-  std::string line = "verified " + std::to_string(totals.files) +
-                     (totals.files == 1 ? " file in " : " files in ") +
+  std::string line = "verified " + counted(totals.files, "file") + " in " +
                      time_text(std::chrono::duration<double>(totals.time).count()) + " (" +
                      rate_text(totals) + "): ";
   if (problems.empty()) {
     return line + "all good\n";
   }
-  line += std::to_string(problems.size()) + (problems.size() == 1 ? " problem" : " problems");
+  line += counted(problems.size(), "problem");
   return line + (repaired > 0 ? ", " + std::to_string(repaired) + " repaired" : "") + "\n";
 }
 

@@ -1,5 +1,7 @@
 #include "restorer/scrub_service.h"
 
+#include "base/words.h"
+
 #include <algorithm>
 #include <tuple>
 
@@ -121,9 +123,8 @@ void ScrubService::end_pass() {
     mark_.position.reset();
     return;
   }
-  machine_.log.info("scrub: all " + std::to_string(mark_.read) + " files were read, " +
-                    std::to_string(mark_.bad) + " were bad, " + std::to_string(mark_.repaired) +
-                    " of these were replaced");
+  machine_.log.info("scrub: read the whole archive, " + counted(mark_.read, "file") + "; bad: " +
+                    std::to_string(mark_.bad) + ", replaced: " + std::to_string(mark_.repaired));
   ScrubMark fresh;
   fresh.last_pass = std::chrono::floor<std::chrono::seconds>(machine_.clock.wall());
   fresh.last_bad = mark_.bad;
