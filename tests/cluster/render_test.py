@@ -151,6 +151,18 @@ class Refusals(unittest.TestCase):
             self.assertIn(f"'{key}' would be readable by everybody (HINT", said)
             self.assertNotIn("=x", said)
 
+    def test_the_nodes_of_corosync_which_is_made_from_this_file(self):
+        """pgwalshipd can take its nodes from corosync.conf; here that would be a circle."""
+        words = ("[cluster] node: Corosync's configuration is made from these lines "
+                 "(HINT: list the nodes, one line each)")
+        for line in ("node = corosync", "node = corosync site=sitea"):
+            said = problems(changed("[archive]", f"{line}\n[archive]"))
+            self.assertRegex(said, rf"^f.conf:\d+: {re.escape(words)}$")
+        alone = re.sub(r"(?m)^node = .*\n", "", LAB.read_text())
+        said = problems(alone.replace("[cluster]\n", "[cluster]\nnode = corosync\n"))
+        self.assertIn(words, said)
+        self.assertNotIn("[cluster] node: missing", said)
+
     def test_an_address_or_a_name_that_is_there_twice(self):
         for old, new, said in (
                 ("10.10.10.102", "10.10.10.101",
