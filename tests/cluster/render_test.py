@@ -122,7 +122,7 @@ class Times(unittest.TestCase):
             for what, seconds, limit, most in timing.table(cluster):
                 self.assertLessEqual(seconds, most, f"{what} in {limit}")
 
-    def test_a_stopping_server_is_not_killed_while_it_archives(self):
+    def test_h15_a_stopping_server_is_not_killed_while_it_archives(self):
         cluster = config.load(LAB)
         times = timing.timing(cluster)
         self.assertGreaterEqual(times.stop_escalate, timing.slowest_stop(cluster.push_timeout))

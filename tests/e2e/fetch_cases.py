@@ -1,4 +1,4 @@
-"""fetch: the pushed bytes or nothing, and the exit code that recovery needs (DESIGN section 6)."""
+"""fetch: the pushed bytes or nothing, and the exit code that recovery needs (README, "Exit codes")."""
 
 import os
 import shutil
