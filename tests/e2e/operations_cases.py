@@ -13,14 +13,12 @@ from runbook import DOCUMENT, Runbook
 
 
 class Document(unittest.TestCase):
-    def test_each_runbook_is_run_by_a_case_and_each_link_leads_somewhere(self):
+    def test_each_runbook_is_run_by_a_case(self):
         text = pathlib.Path(__file__).read_text()
         titles = re.findall(r"^## (.+)$", DOCUMENT, re.M)
         self.assertGreater(len(titles), 11)
         for title in titles:
             self.assertIn(f'self.runbook("{title}"', text)
-        anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
-        self.assertEqual(set(re.findall(r"\]\(#([^)]+)\)", DOCUMENT)) - anchors, set())
 
 
 class Operations(MachinesCase):
