@@ -1,140 +1,156 @@
 """Who archives: pgwalship in its ways, and what a DBA can pick today. Each gives the
-archive_command that it wants, and what has to be done before PostgreSQL starts."""
+archive_command that it wants, and what has to be done before and after PostgreSQL starts."""
 
-import os
 import shutil
-import subprocess
-
-from stage import NODES, TOP
 
 
 class Contender:
-    def __init__(self, stage, name):
-        self.stage, self.name = stage, name
+    """`slow`: it gets less to do, or a run would take all day."""
 
-    def prepare(self, data):
-        """Nothing of what a round before has archived may be left."""
-        self.configure(None)
+    slow = False
 
-    def configure(self, data, look_ahead=0, quorum="ANY 1 (*)"):
-        """The daemons, with empty archives: those of a rival's round have nothing to do."""
-        for node in NODES:
-            subprocess.run([f"{TOP}/scripts/local-cluster", "kill", self.stage.dir, node],
-                           check=True, stdout=subprocess.DEVNULL)
-        for node in NODES:
-            home = self.stage.dir / node
-            shutil.rmtree(home / "archive")
-            self.stage.run("mkdir", home / "archive")
-            path = home / "pgwalship.conf"
-            lines = [f"quorum = {quorum}" if line.startswith("quorum =") else line
-                     for line in path.read_text().splitlines()
-                     if not line.startswith(("[postgres]", "data-directory", "look-ahead"))]
-            if node == "node1" and data:
-                lines += ["[postgres]", f"data-directory = {data}", f"look-ahead = {look_ahead}"]
-            self.stage.write(path, "\n".join(lines) + "\n")
-        for node in NODES:
-            subprocess.run([f"{TOP}/scripts/local-cluster", "restart", self.stage.dir, node],
-                           check=True, stdout=subprocess.DEVNULL)
-        self.stage.wait_quorum()
+    def __init__(self, cluster, name):
+        self.cluster, self.stage, self.name = cluster, cluster.stage, name
+
+    def fresh(self, data, detours=None, **others):
+        """The nodes with empty archives: of a rival's round the daemons have nothing to do."""
+        self.cluster.fresh(detours=detours, **others)
+
+    def prepare(self, data, detours=None):
+        """Nothing of what a round before has archived is left."""
 
     def online(self, data):
         """Once the server runs."""
+
+    def bytes(self):
+        """What one peer holds of it."""
+        return 0
 
 
 class Pgwalship(Contender):
     """look_ahead: how many segments; 0: as a plain archive_command."""
 
-    def __init__(self, stage, name, look_ahead, quorum="ANY 1 (*)"):
-        super().__init__(stage, name)
-        self.look_ahead, self.quorum = look_ahead, quorum
-        self.command = stage.pgwalship("node1") + " push %p %f"
+    def __init__(self, cluster, name, look_ahead=8, quorum="ANY 1 (*)", **others):
+        super().__init__(cluster, name)
+        self.look_ahead, self.quorum, self.others = look_ahead, quorum, others
+        self.command = cluster.command("push %p %f")
 
-    def prepare(self, data):
-        self.configure(data, self.look_ahead, self.quorum)
+    def fresh(self, data, detours=None, **others):
+        own = {"postgres.data-directory": data, "postgres.look-ahead": self.look_ahead}
+        self.cluster.fresh({"cluster.quorum": self.quorum}, detours=detours, node1=own,
+                           **{**self.others, **others})
+
+    def bytes(self):
+        return sum(file.stat().st_size for file in self.cluster.archive("node1").glob("0*.gz"))
+
+
+class Nothing(Contender):
+    """What the call costs by itself."""
+
+    def __init__(self, cluster, command="/bin/true"):
+        super().__init__(cluster, command)
+        self.command = command
 
 
 class Floor(Contender):
     """cp, without fsync, on this node alone: nobody can do less."""
 
-    def __init__(self, stage):
-        super().__init__(stage, "cp, no fsync, no peer")
-        self.target = stage.top / "copies"
+    def __init__(self, cluster):
+        super().__init__(cluster, "cp, no fsync, no peer")
+        self.target = self.stage.top / "copies"
         self.command = f"cp %p {self.target}/%f"
 
-    def prepare(self, data):
-        super().prepare(data)
-        shutil.rmtree(self.target, ignore_errors=True)
-        self.stage.run("mkdir", self.target)
+    def prepare(self, data, detours=None):
+        self.stage.directory(self.target)
 
 
-def rival_key(stage):
+def rival_key(cluster):
     """One key for all rivals, on the same sshds as pgwalship, and an ssh that takes it."""
-    key = stage.top / "rival_key"
-    wrapper = stage.top / "rival_ssh"
+    key, wrapper = cluster.dir / "rival_key", cluster.dir / "rival_ssh"
+    stage = cluster.stage
     if not key.exists():
         stage.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
-        public = (stage.top / "rival_key.pub").read_text()
-        for node in NODES[1:]:
-            with open(stage.dir / node / "authorized_keys", "a") as keys:
+        public = (cluster.dir / "rival_key.pub").read_text()
+        for node in cluster.nodes:
+            with open(cluster.dir / node / "authorized_keys", "a") as keys:
                 keys.write(f"restrict {public}")
-        stage.write(wrapper, f"#!/bin/sh\nexec ssh -i {key} -o StrictHostKeyChecking=no "
+        stage.write(wrapper, f"#!/bin/sh\nexec ssh -F none -i {key} -o StrictHostKeyChecking=no "
                              f"-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR \"$@\"\n", 0o755)
     return key, wrapper
 
 
 class Tutorial(Contender):
-    def __init__(self, stage):
-        super().__init__(stage, "the tutorial's script, 2 peers")
-        key, _ = rival_key(stage)
-        self.script = stage.top / "tutorial-archive.sh"
-        shutil.copy(TOP / "bench" / "tutorial-archive.sh", self.script)
-        os.chmod(self.script, 0o755)
-        peers = [f"127.0.0.1:{stage.port(node)}:{stage.dir}/{node}/rival" for node in NODES[1:]]
-        self.command = (f"TUTORIAL_ARCHIVE={stage.dir}/node1/rival TUTORIAL_KEY={key} "
-                        f"TUTORIAL_PEERS=\"{' '.join(peers)}\" {self.script} %p %f")
+    slow = True
 
-    def prepare(self, data):
-        super().prepare(data)
-        for node in NODES:
-            shutil.rmtree(self.stage.dir / node / "rival", ignore_errors=True)
-            self.stage.run("mkdir", self.stage.dir / node / "rival")
+    def __init__(self, cluster):
+        super().__init__(cluster, "the tutorial's script, 2 peers")
+        self.key, _ = rival_key(cluster)
+        self.script = self.stage.program("tutorial-archive.sh")
+
+    def prepare(self, data, detours=None):
+        for node in self.cluster.nodes:
+            self.stage.directory(self.cluster.dir / node / "rival")
+        ports = {node: self.cluster.port(node) for node in self.cluster.nodes[1:]}
+        ports.update(detours or {})
+        peers = [f"127.0.0.1:{port}:{self.cluster.dir}/{node}/rival"
+                 for node, port in ports.items()]
+        self.command = (f"TUTORIAL_ARCHIVE={self.cluster.dir}/node1/rival TUTORIAL_KEY={self.key} "
+                        f"TUTORIAL_PEERS=\"{' '.join(peers)}\" {self.script} %p %f")
 
 
 class PgBackRest(Contender):
-    """Two repositories over ssh, asynchronous unless told otherwise."""
+    """Repositories on the peers over ssh, asynchronous unless told otherwise."""
 
-    def __init__(self, stage, name, compression="zst", level=3, asynchronous=True, repositories=2):
-        super().__init__(stage, name)
-        _, wrapper = rival_key(stage)
-        self.home = stage.top / f"pgbackrest-{len(list(stage.top.glob('pgbackrest-*')))}"
-        stage.run("mkdir", self.home)
-        self.repositories = NODES[1:1 + repositories]
-        self.settings = [f"cmd-ssh={wrapper}", f"compress-type={compression}",
-                         f"compress-level={level}", "process-max=2",
+    def __init__(self, cluster, name, compression="zst", level=3, asynchronous=True,
+                 repositories=2, slow=False):
+        super().__init__(cluster, name)
+        self.slow = slow
+        _, wrapper = rival_key(cluster)
+        self.home = self.stage.top / f"pgbackrest-{len(list(self.stage.top.glob('pgbackrest-*')))}"
+        self.stage.run("mkdir", self.home)
+        self.repositories = cluster.nodes[1:1 + repositories]
+        self.settings = [f"cmd-ssh={wrapper}", f"compress-type={compression}", "process-max=2",
+                         *([f"compress-level={level}"] if compression != "none" else []),
                          f"archive-async={'y' if asynchronous else 'n'}",
                          f"spool-path={self.home}/spool", f"lock-path={self.home}/lock",
                          "log-level-file=off", "log-level-console=off"]
         self.config = self.home / "pgbackrest.conf"
-        self.command = f"pgbackrest --config={self.config} --stanza=bench archive-push %p"
+        self.client = f"pgbackrest --config={self.config} --stanza=bench"
+        self.command = f"{self.client} archive-push %p"
+        self.restore = f"{self.client} archive-get %f %p"
 
-    def prepare(self, data):
-        super().prepare(data)
+    def repository(self, node):
+        return self.cluster.dir / node / self.home.name
+
+    def configure(self, data, detours=None):
+        """For the server in `data`; the repositories stay as they are."""
         lines = ["[global]", *self.settings]
         for number, node in enumerate(self.repositories, 1):
-            repository = self.stage.dir / node / self.home.name
-            shutil.rmtree(repository, ignore_errors=True)
-            self.stage.run("mkdir", repository)
+            repository = self.repository(node)
             remote = repository / "pgbackrest.conf"
             self.stage.write(remote, f"[global]\nrepo{number}-path={repository}\n"
                                      f"lock-path={repository}/lock\nlog-level-file=off\n"
                                      f"[bench]\npg1-path={data}\n")
+            port = (detours or {}).get(node, self.cluster.port(node))
             lines += [f"repo{number}-path={repository}", f"repo{number}-host=127.0.0.1",
-                      f"repo{number}-host-user={self.stage.user}",
-                      f"repo{number}-host-port={self.stage.port(node)}",
+                      f"repo{number}-host-user={self.stage.user}", f"repo{number}-host-port={port}",
                       f"repo{number}-host-config={remote}"]
         lines += ["[bench]", f"pg1-path={data}", f"pg1-socket-path={self.stage.top}"]
         shutil.rmtree(self.home / "spool", ignore_errors=True)
         self.stage.write(self.config, "\n".join(lines) + "\n")
 
+    def prepare(self, data, detours=None):
+        for node in self.repositories:
+            self.stage.directory(self.repository(node))
+        self.configure(data, detours)
+
     def online(self, data):
-        self.stage.run("pgbackrest", f"--config={self.config}", "--stanza=bench", "stanza-create")
+        self.stage.run(*self.client.split(), "stanza-create")
+
+    def bytes(self):
+        return sum(file.stat().st_size for file in
+                   self.repository(self.repositories[0]).glob("archive/**/0*-*"))
+
+
+def available():
+    return shutil.which("pgbackrest") is not None

@@ -1,80 +1,79 @@
-"""What every measurement stands on: real WAL, three nodes of scripts/local-cluster, CPU."""
+"""What every measurement stands on: a directory, a user, real WAL, processes that are counted."""
 
 import os
 import pathlib
 import pwd
-import resource
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
+import account
+
 TOP = pathlib.Path(__file__).resolve().parents[1]
-LOCAL_CLUSTER = TOP / "scripts" / "local-cluster"
-NODES = ("node1", "node2", "node3")
-ACCOUNTS = pathlib.Path("/sys/fs/cgroup/cpuacct")
-
-
-class CpuAccount:
-    """CPU of this process's whole tree, daemonised grandchildren included: a cgroup when we may
-    make one, else what has been waited for. This process itself does not count."""
-
-    def __init__(self):
-        self.group = ACCOUNTS / f"pgwalship-bench-{os.getpid()}"
-        try:
-            self.group.mkdir()
-            (self.group / "cgroup.procs").write_text(str(os.getpid()))
-        except OSError:
-            self.group = None
-        self.complete = self.group is not None
-
-    def seconds(self):
-        own = resource.getrusage(resource.RUSAGE_SELF)
-        if self.group:
-            total = int((self.group / "cpuacct.usage").read_text()) / 1e9
-            return total - own.ru_utime - own.ru_stime
-        children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return children.ru_utime + children.ru_stime
-
-    def close(self):
-        if self.group:
-            for pid in (self.group / "cgroup.procs").read_text().split():
-                try:
-                    (ACCOUNTS / "cgroup.procs").write_text(pid)
-                except OSError:
-                    pass  # it has ended
-            self.group.rmdir()
+BENCH = TOP / "bench"
+# Of eight segments four are pgbench's, two a bulk load's, one holds rows that do not compress, and
+# one was switched while next to nothing happened.
+TURN = (("pgbench", 4), ("bulk", 2), ("noise", 1), ("idle", 1))
 
 
 class Stage:
     def __init__(self, binaries=None):
-        self.account = CpuAccount()
+        self.account = account.CpuAccount()
+        self.binaries = binaries
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="pgws-"))
-        self.dir = self.top / "c"
         self.user = pwd.getpwuid(os.getuid()).pw_name
         self.as_user = {}
         if os.getuid() == 0:
             self.user = os.environ.get("LOCAL_CLUSTER_USER", "postgres")
             entry = pwd.getpwnam(self.user)
             self.as_user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        self.account.give_to(self.user)
         shutil.chown(self.top, self.user)
         os.chmod(self.top, 0o755)
         bindir = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True)
         self.postgres = pathlib.Path(bindir.stdout.strip() or "/usr/lib/postgresql/15/bin")
-        self.binaries = binaries
+        self.environment = {**os.environ, "HOME": str(self.top)}
+        self.data = self.top / "data"
+        self.base = self.top / "base"  # a base backup from before all the WAL
+        self.made = 0                  # turns of it
+        self.clusters = []
 
-    def run(self, *command, environment=None):
+    def run(self, *command, input=None):
         done = subprocess.run([str(word) for word in command], cwd=self.top, text=True,
-                              capture_output=True, env={**os.environ, **(environment or {})},
+                              capture_output=True, env=self.environment, input=input,
                               **self.as_user)
         if done.returncode != 0:
             raise SystemExit(f"bench: {command[0]} failed: {done.stderr}{done.stdout}")
         return done.stdout.strip()
 
+    def start(self, *command, side="server", **options):
+        """A process that goes on; it is ended with everything else."""
+        process = subprocess.Popen([str(word) for word in command], text=True,
+                                   env=self.environment, preexec_fn=self.account.enter(side),
+                                   **{"cwd": self.top, **self.as_user, **options})
+        self.account.waited_for.add(process.pid)
+        return process
+
     def write(self, path, text, mode=0o600):
         path.write_text(text)
         os.chmod(path, mode)
         shutil.chown(path, self.user)
+        return path
+
+    def own(self, path):
+        subprocess.run(["chown", "-R", self.user, path], check=True)
+
+    def program(self, name):
+        """A copy of one of ours: the user may not reach the source tree."""
+        copy = shutil.copy(BENCH / name, self.top / name)
+        os.chmod(copy, 0o755)
+        return copy
+
+    def directory(self, path):
+        shutil.rmtree(path, ignore_errors=True)
+        self.run("mkdir", "-p", path)
         return path
 
     # ---- PostgreSQL -------------------------------------------------------------------------
@@ -83,76 +82,169 @@ class Stage:
         with open(data / "postgresql.conf", "a") as conf:
             conf.writelines(f"{key} = '{value}'\n" for key, value in settings.items())
 
-    def ctl(self, data, *arguments):
-        self.run(self.postgres / "pg_ctl", "-D", data, "-s", "-w", "-t", "120", "-l",
-                 self.top / "postgres.log", *arguments)
+    def ctl(self, data, *arguments, side="server"):
+        done = subprocess.run(
+            [self.postgres / "pg_ctl", "-D", data, "-s", "-w", "-t", "120", "-l",
+             f"{data}.log", *arguments], cwd=self.top, env=self.environment, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            preexec_fn=self.account.enter(side), **self.as_user)
+        if done.returncode != 0:
+            raise SystemExit(f"bench: PostgreSQL: {done.stderr}\nHINT: see {data}.log")
 
-    def sql(self, text):
-        return self.run("psql", "-X", "-q", "-A", "-t", "-h", self.top, "-U", "postgres", "-d",
-                        "postgres", "-c", text)
+    def sql(self, text, socket=None):
+        return self.run("psql", "-X", "-q", "-A", "-t", "-h", socket or self.top, "-U", "postgres",
+                        "-d", "postgres", "-c", text)
 
-    def make_wal(self, count):
-        """A stopped server whose pg_wal holds `count` finished segments, none archived: half of
-        them pgbench's, half of a bulk load (COPY, an index, rows that do not compress)."""
-        data = self.top / "data"
-        self.run(self.postgres / "initdb", "-A", "trust", "-U", "postgres", "-N", "-D", data)
+    def initdb(self, data, *options):
+        self.run(self.postgres / "initdb", "-A", "trust", "-U", "postgres", "-N", "-D", data,
+                 *options)
         self.conf(data, listen_addresses="", unix_socket_directories=self.top, archive_mode="on",
-                  archive_command="", wal_level="replica", max_wal_size="50GB",
-                  wal_keep_size="50GB", synchronous_commit="off", fsync="off",
-                  checkpoint_timeout="1h")
-        self.ctl(data, "start")
-        self.run("pgbench", "-h", self.top, "-U", "postgres", "-i", "-q", "-s", "10", "postgres")
-        while len(ready(data)) < count // 2:
-            self.run("pgbench", "-h", self.top, "-U", "postgres", "-n", "-c", "8", "-T", "3",
+                  archive_command="", wal_level="replica", max_wal_size="200GB",
+                  wal_keep_size="200GB", synchronous_commit="off", fsync="off",
+                  checkpoint_timeout="1h", log_min_messages="warning")
+
+    def wal(self, count):
+        """(data directory of a stopped server, `count` finished segments of it, none archived).
+        Made once, and as many more as somebody asks for. The very first one is left out:
+        pg_receivewal begins after one that it has."""
+        if not self.data.exists():
+            self.initdb(self.data)
+            self.ctl(self.data, "start")
+            self.run("pg_basebackup", "-h", self.top, "-U", "postgres", "-D", self.base, "-c",
+                     "fast", "-X", "stream")
+            self.run("pgbench", "-h", self.top, "-U", "postgres", "-i", "-q", "-s", "10",
                      "postgres")
-            self.sql("CHECKPOINT")
-        self.sql("CREATE TABLE bulk (i int PRIMARY KEY, t text)")
-        at = 0
-        while len(ready(data)) < count:
-            self.sql(f"INSERT INTO bulk SELECT i, CASE WHEN i % 10 = 0 THEN "
-                     f"encode(sha512(i::text::bytea), 'base64') ELSE 'row ' || i END "
-                     f"FROM generate_series({at}, {at + 99999}) i")
-            at += 100000
-        self.ctl(data, "-m", "fast", "stop")
-        return data
+            self.sql("CREATE TABLE bulk (i int PRIMARY KEY, t text); CREATE INDEX ON bulk (t);"
+                     "CREATE TABLE noise (b bytea)")
+            self.ctl(self.data, "-m", "fast", "stop")
+        if len(ready(self.data)) <= count:
+            self.ctl(self.data, "start")
+            while len(ready(self.data)) <= count:
+                for kind, segments in TURN:
+                    self.make(kind, len(ready(self.data)) + segments)
+            self.ctl(self.data, "-m", "fast", "stop")
+        return self.data, ready(self.data)[1:count + 1]
 
-    # ---- the three nodes --------------------------------------------------------------------
+    def make(self, kind, until):
+        """WAL of one kind, until there are so many segments."""
+        while len(ready(self.data)) < until:
+            self.made += 1
+            if kind == "pgbench":
+                self.run("pgbench", "-h", self.top, "-U", "postgres", "-n", "-c", "4", "-T", "1",
+                         "postgres")
+            elif kind == "bulk":
+                rows = range(self.made * 100000, (self.made + 1) * 100000)
+                self.run("psql", "-X", "-q", "-h", self.top, "-U", "postgres", "-d", "postgres",
+                         "-c", "COPY bulk FROM STDIN CSV",
+                         input="".join(f"{i},row {i * 7919 % 1000003}\n" for i in rows))
+            elif kind == "noise":
+                self.sql("INSERT INTO noise SELECT (SELECT string_agg(sha512((random() || ' ' || j)"
+                         "::bytea), '') FROM generate_series(1, 30) j WHERE i > 0) "
+                         "FROM generate_series(1, 4000) i")
+            else:
+                self.sql("CREATE TABLE IF NOT EXISTS idle (i int); INSERT INTO idle VALUES (1)")
+                self.sql("SELECT pg_switch_wal()")
 
-    def up(self):
-        options = ["--bin", self.binaries] if self.binaries else []
-        subprocess.run([LOCAL_CLUSTER, "up", self.dir, *options], check=True,
-                       stdout=subprocess.DEVNULL)
+    def copy(self, name, names):
+        """A copy of the server in which nothing is marked. The segments `names`, to which nobody
+        writes any more, are hard links."""
+        finished, copy = set(names), self.top / name
+        shutil.rmtree(copy, ignore_errors=True)
 
-    def restart_daemon(self, node):
-        for action in ("kill", "restart"):
-            subprocess.run([LOCAL_CLUSTER, action, self.dir, node], check=True,
-                           stdout=subprocess.DEVNULL)
+        def one(source, target):
+            if os.path.basename(source) in finished:
+                os.link(source, target)
+            else:
+                shutil.copy2(source, target)
 
-    def pgwalship(self, node):
-        return f"{self.dir}/bin/pgwalship --config {self.dir}/{node}/pgwalship.conf"
+        others = set(ready(self.data)) - finished
+        shutil.copytree(self.data, copy, copy_function=one, ignore=lambda _, entries: [
+            entry for entry in entries if entry in others or entry.endswith(".ready")])
+        self.own(copy)
+        return copy
 
-    def wait_quorum(self, seconds=30):
-        deadline = time.monotonic() + seconds
-        while '"held": true' not in self.run(*self.pgwalship("node1").split(), "status", "--json"):
-            if time.monotonic() > deadline:
-                raise SystemExit("bench: the nodes did not come together")
-            time.sleep(0.1)
+    def discard(self, copy):
+        if (copy / "postmaster.pid").exists():
+            self.ctl(copy, "-m", "immediate", "stop")
+        shutil.rmtree(copy)
 
-    def port(self, node):
-        lines = (self.dir / node / "sshd" / "sshd_config").read_text().splitlines()
-        return next(line.split()[1] for line in lines if line.startswith("Port "))
+    # ---- helpers as processes ---------------------------------------------------------------
 
-    def close(self):
+    def caller(self, directory):
+        return Caller(self, directory)
+
+    def proxy(self, *links):
+        return Proxy(self, links)
+
+    def clear(self):
+        """After a measurement: what it has started ends, the WAL stays."""
+        for cluster in self.clusters:
+            cluster.close()
+        self.clusters = []
         for data in self.top.glob("*/postmaster.pid"):
             subprocess.run([self.postgres / "pg_ctl", "-D", data.parent, "-m", "immediate", "stop"],
                            stdout=subprocess.DEVNULL, check=False, cwd=self.top, **self.as_user)
-        if (self.dir / "cluster").exists():
-            subprocess.run([LOCAL_CLUSTER, "down", self.dir], stdout=subprocess.DEVNULL,
-                           check=False)
-        shutil.rmtree(self.top, ignore_errors=True)
+        for path in self.top.iterdir():
+            if path not in (self.data, self.base):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def close(self):
         self.account.close()
+        shutil.rmtree(self.top, ignore_errors=True)
+
+
+class Caller:
+    """Runs commands as PostgreSQL's archiver does."""
+
+    def __init__(self, stage, directory):
+        self.log = stage.top / "caller.log"
+        self.process = stage.start(sys.executable, "-S", stage.program("caller.py"), cwd=directory,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=open(self.log, "a"))
+
+    def call(self, command):
+        """Milliseconds; it must succeed."""
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        taken, code = self.process.stdout.readline().split()
+        if int(code) != 0:
+            raise SystemExit(f"bench: exit code {code} of: {command}\n{self.log.read_text()}")
+        return float(taken)
+
+    def archive(self, command, name):
+        return self.call(command.replace("%p", f"pg_wal/{name}").replace("%f", name))
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Proxy:
+    """See proxy.py. `ports` are where its links listen."""
+
+    def __init__(self, stage, links):
+        self.process = stage.start(sys.executable, "-S", stage.program("proxy.py"), *links,
+                                   side="tools", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.ports = [int(port) for port in self.process.stdout.readline().split()]
+
+    def bytes(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return [int(count) for count in self.process.stdout.readline().split()]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
 def ready(data):
     marks = data / "pg_wal" / "archive_status"
     return sorted(path.name[:-6] for path in marks.glob("*.ready") if len(path.name) == 30)
+
+
+def wait_until(condition, seconds, what):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"bench: waited {seconds} s in vain until {what}")
+        time.sleep(0.005)
