@@ -13,6 +13,8 @@ import account
 
 TOP = pathlib.Path(__file__).resolve().parents[1]
 BENCH = TOP / "bench"
+# For what runs as another user, which may not reach an interpreter in somebody's home.
+PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
 # Of eight segments four are pgbench's, two a bulk load's, one holds rows that do not compress, and
 # one was switched while next to nothing happened.
 TURN = (("pgbench", 4), ("bulk", 2), ("noise", 1), ("idle", 1))
@@ -198,7 +200,7 @@ class Caller:
 
     def __init__(self, stage, directory):
         self.log = stage.top / "caller.log"
-        self.process = stage.start(sys.executable, "-S", stage.program("caller.py"), cwd=directory,
+        self.process = stage.start(PYTHON, "-S", stage.program("caller.py"), cwd=directory,
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=open(self.log, "a"))
 
@@ -223,7 +225,7 @@ class Proxy:
     """See proxy.py. `ports` are where its links listen."""
 
     def __init__(self, stage, links):
-        self.process = stage.start(sys.executable, "-S", stage.program("proxy.py"), *links,
+        self.process = stage.start(PYTHON, "-S", stage.program("proxy.py"), *links,
                                    side="tools", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.ports = [int(port) for port in self.process.stdout.readline().split()]
 
