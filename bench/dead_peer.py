@@ -14,38 +14,40 @@ SLOW = "one slow (200 ms, 1 MB/s)"
 NOISE = 1.25  # more than this is a difference
 
 
-class Round:
-    """How node1 meets node3. The daemon of node3 is off each time: it would take its own way to
-    what it lacks."""
+class Meeting(rivals.Pgwalship):
+    """How node1 meets node3, which is well at first: a quorum of new archives needs all of them
+    once. The daemon of node3 is off: it would take its own way to what it lacks."""
 
-    def __init__(self, stage, cluster, state):
-        self.stage, self.state = stage, state
-        self.detours, self.down, self.proxy = None, (), None
-        if state == DEAD:
-            self.down = ("node3",)
-        elif state != BASELINE:
-            self.proxy = stage.proxy("hang" if state == HUNG else
-                                     f"{cluster.port('node3')}:0.2:1000000")
-            self.detours = {"node3": self.proxy.ports[0]}
+    def __init__(self, cluster, state):
+        super().__init__(cluster, "pgwalship")
+        self.state = state
+        line = "0.2:1000000" if state == SLOW else "0:0"
+        self.proxy = self.stage.proxy(f"{cluster.port('node3')}:{line}")
 
-    def options(self):
-        return {"detours": self.detours, "down": self.down,
-                "without_daemon": () if self.down else ("node3",)}
+    def fresh(self, data, detours=None, **others):
+        through = {"node3": self.proxy.ports[0]} if self.state in (HUNG, SLOW) else None
+        super().fresh(data, through, without_daemon=("node3",), **others)
+        self.cluster.wait_current("node1", "node3")
 
-    def close(self):
-        if self.proxy:
-            self.proxy.close()
+    def online(self, data):
+        if self.state == DEAD:
+            self.cluster.kill("node3")
+        elif self.state == HUNG:
+            self.proxy.hang()
 
 
-def latency(stage, cluster, data, names, options):
-    cluster.fresh(**options)
-    time.sleep(3)  # what is out of reach has been noticed
+def latency(stage, data, names, state, cluster):
+    meeting = Meeting(cluster, state)
+    meeting.look_ahead = 0
+    meeting.fresh(data)
+    meeting.online(data)
     caller = stage.caller(data)
     samples = []
     for name in names:
-        samples.append(caller.archive(cluster.command("push %p %f"), name))
+        samples.append(caller.archive(meeting.command, name))
         time.sleep(0.2)
     caller.close()
+    meeting.proxy.close()
     return samples
 
 
@@ -53,14 +55,13 @@ def measure(stage, options):
     calls, backlog = (10, 16) if options.quick else (40, 64)
     data, names = stage.wal(max(calls, backlog))
     cluster = Cluster(stage)
-    contender = rivals.Pgwalship(cluster, "pgwalship")
     rounds = {state: [] for state in (BASELINE, DEAD, HUNG, SLOW)}
     for _ in range(1 if options.quick else 3):
         for state in rounds:
-            one = Round(stage, cluster, state)
-            samples = latency(stage, cluster, data, names[:calls], one.options())
-            drained = drain(stage, names[:backlog], contender, **one.options())
-            one.close()
+            samples = latency(stage, data, names[:calls], state, cluster)
+            meeting = Meeting(cluster, state)
+            drained = drain(stage, names[:backlog], meeting)
+            meeting.proxy.close()
             rounds[state].append({
                 "p50_ms": percentile(samples, 0.5), "p99_ms": percentile(samples, 0.99),
                 "drain_segments_per_second": drained["segments_per_second"],

@@ -1,13 +1,14 @@
-"""A line between two nodes: TCP with a delay, a bandwidth and a count of bytes; or one that hangs.
+"""A line between two nodes: TCP with a delay, a bandwidth and a count of bytes, which can hang.
 
     proxy.py LINK...     LINK = TARGET-PORT:ROUND-TRIP-SECONDS:BYTES-PER-SECOND (0: no cap)
-                         or hang: accepts, and says nothing
 
 Prints the ports that it listens on, in one line. To each line of input it answers with the bytes
-that each link has carried so far, both ways together; it ends with its input. Each direction of a
-link is a bucket of its own that all its connections share. A piece leaves when all before it have
-left at that rate, and arrives half a round trip later. What waits to leave is never more than
-50 ms' worth: then nothing more is taken from the sender, as a router's full queue slows it down.
+that each link has carried so far, both ways together; it ends with its input. From the line `hang`
+on nothing gets through any more: what is open stays open, what is new is accepted, and nobody
+answers. Each direction of a link is a bucket of its own that all its connections share. A piece
+leaves when all before it have left at that rate, and arrives half a round trip later. What waits to
+leave is never more than 50 ms' worth: then nothing more is taken from the sender, as a router's
+full queue slows it down.
 """
 
 import queue
@@ -24,6 +25,7 @@ PIECES_MAX = 1024  # of a link without a cap
 class Direction:
     def __init__(self, delay, rate):
         self.delay, self.rate = delay, rate
+        self.hangs = False
         self.lock = threading.Lock()
         self.free_at = 0.0  # when what has been taken so far will have left
         self.bytes = 0
@@ -44,6 +46,8 @@ class Direction:
                 data = source.recv(PIECE)
             except OSError:
                 data = b""
+            if self.hangs:
+                return
             arrives, wait = self.take(len(data))
             pieces.put((arrives, data))
             if not data:
@@ -69,39 +73,40 @@ class Direction:
 
 class Link:
     def __init__(self, words):
-        self.hangs = words == "hang"
-        if not self.hangs:
-            port, round_trip, rate = words.split(":")
-            self.target = int(port)
-            self.ways = [Direction(float(round_trip) / 2, float(rate)) for _ in range(2)]
-        self.open = []  # of a link that hangs
+        port, round_trip, rate = words.split(":")
+        self.target = int(port)
+        self.ways = [Direction(float(round_trip) / 2, float(rate)) for _ in range(2)]
+        self.open = []  # nothing is closed by being forgotten
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
         while True:
             near, _ = self.listener.accept()
-            if self.hangs:
-                self.open.append(near)
+            self.open.append(near)
+            if self.ways[0].hangs:
                 continue
             try:
                 far = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
                 near.close()
                 continue
+            self.open.append(far)
             for end in (near, far):
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for way, source, target in ((self.ways[0], near, far), (self.ways[1], far, near)):
                 threading.Thread(target=way.carry, args=(source, target), daemon=True).start()
 
     def bytes(self):
-        return 0 if self.hangs else sum(way.bytes for way in self.ways)
+        return sum(way.bytes for way in self.ways)
 
 
 def main():
     links = [Link(words) for words in sys.argv[1:]]
     print(*(link.listener.getsockname()[1] for link in links), flush=True)
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        for way in (way for link in links for way in link.ways if line == "hang\n"):
+            way.hangs = True
         print(*(link.bytes() for link in links), flush=True)
 
 

@@ -229,8 +229,11 @@ class Proxy:
                                    side="tools", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.ports = [int(port) for port in self.process.stdout.readline().split()]
 
-    def bytes(self):
-        self.process.stdin.write("\n")
+    def hang(self):
+        self.bytes("hang")
+
+    def bytes(self, order=""):
+        self.process.stdin.write(order + "\n")
         self.process.stdin.flush()
         return [int(count) for count in self.process.stdout.readline().split()]
 
