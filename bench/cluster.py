@@ -85,7 +85,9 @@ class Cluster:
                 self.start(node)
         for node in without_daemon:
             self.stop_daemon(node)
-        self.wait_quorum(next(node for node in self.nodes if node not in (*down, *without_daemon)))
+        first = next(node for node in self.nodes if node not in (*down, *without_daemon))
+        wait_until(lambda: all(self.peers(first).get(peer, {}).get("counts") for peer in self.nodes
+                               if peer not in (first, *down)), 60, f"all peers of {first} count")
 
     def port(self, node):
         lines = (self.dir / node / "sshd" / "sshd_config").read_text().splitlines()

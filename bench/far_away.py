@@ -14,7 +14,8 @@ MEGABYTE = 1_000_000
 NARROW, WIDE = 12.5, 50.0
 # One SSH window is 2 MiB: at 100 ms it carries 20 MB/s.
 # Without a round trip it is the machine's own limit.
-LINES = ((0.0, WIDE), (0.020, NARROW), (0.050, NARROW), (0.100, NARROW), (0.050, WIDE), (0.100, WIDE))
+LINES = ((0.0, WIDE), (0.020, NARROW), (0.050, NARROW), (0.100, NARROW), (0.050, WIDE),
+         (0.100, WIDE))
 QUICK_LINES = ((0.0, WIDE), (0.020, NARROW), (0.100, NARROW), (0.100, WIDE))
 
 
