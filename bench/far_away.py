@@ -65,7 +65,8 @@ def measure(stage, options):
     lines = QUICK_LINES if options.quick else LINES
     names = stage.wal(24 if options.quick else 96)[1]
     cluster = Cluster(stage)
-    contenders = [rivals.Pgwalship(cluster, "pgwalship", quorum="ALL (*)")]
+    contenders = [rivals.Pgwalship(cluster, "pgwalship", quorum="ALL (*)"),
+                  rivals.Pgwalship(cluster, "pgwalship, 4 sessions", quorum="ALL (*)", sessions=4)]
     if rivals.available() and not options.quick:
         contenders.append(rivals.PgBackRest(cluster, "pgBackRest async zst-3"))
     free = carry(stage, (0.1, 0), 200)
@@ -85,7 +86,7 @@ def measure(stage, options):
 
 def goals(found):
     for line in LINES:
-        value = found.median(title("pgwalship", line), "per_cent_of_the_line")
+        value = found.median(title("pgwalship, 4 sessions", line), "per_cent_of_the_line")
         if value is not None and line[0]:
             yield found.at_least(f"far away, {line[0] * 1000:.0f} ms, {line[1]:g} MB/s: "
                                  "per cent of the line", value, 80)

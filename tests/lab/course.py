@@ -71,7 +71,7 @@ def table(results):
     seconds = sum(entry["seconds"] for entry in results)
     commits = sum(entry["acknowledged"] for entry in results)
     lines += ["", f"{len(results)} in {seconds / 60:.0f} minutes, {commits} commits acknowledged, "
-              f"{sum(entry['lost'] for entry in results)} lost; two cores, which had other work."]
+              f"{sum(entry['lost'] for entry in results)} lost; two cores."]
     return "\n".join(lines) + "\n"
 
 
