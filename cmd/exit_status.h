@@ -10,7 +10,7 @@
 //   0 is "it is there", and the file must have the right size; 1 to 125 is "it is not in the
 //   archive", whatever the number means to us: point-in-time recovery ENDS there; above 125 stops
 //   the server's recovery with FATAL. So where a mistake must not end a recovery (recovery.signal
-//   alone, DESIGN.md section 6) every failure that is not a proven absence is kStop: a wrong
+//   alone; README, "Exit codes") every failure that is not a proven absence is kStop: a wrong
 //   command line and a wrong configuration, too. Elsewhere those are kUsage.
 #pragma once
 

@@ -1,5 +1,5 @@
-// The exit statuses of `pgwalship fetch` as a table (DESIGN section 6), apart from the rest for the
-// tests' sake: what is known about the file, and who asks.
+// The exit statuses of `pgwalship fetch` as a table (README, "Exit codes"), apart from the rest for
+// the tests' sake: what is known about the file, and who asks.
 #pragma once
 
 #include "cmd/exit_status.h"

@@ -1,5 +1,5 @@
 // Decides where one wanted file comes from, and what may be said when it comes from nowhere
-// (DESIGN section 6). Pure: events and `now` in, actions out.
+// (ARCHITECTURE, I3). Pure: events and `now` in, actions out.
 //
 // Every connected peer is asked (Stat); of those that have the file one is pulled from: one of this
 // site before others, then the one with the fewest pulls, then in turn. The file is brought into

@@ -1,6 +1,6 @@
 // Why PostgreSQL (or a person) asks for a file, seen from the working directory: PostgreSQL runs
-// restore_command in its data directory. It decides what a failure may be called (DESIGN section
-// 6).
+// restore_command in its data directory. It decides what a failure may be called (README, "Exit
+// codes").
 #pragma once
 
 #include "base/file_system.h"

@@ -65,7 +65,7 @@ enum class OnQuorumLoss {
   kLocal,  // below a free-space threshold of pg_wal the local copy alone is acknowledged, loudly
 };
 
-// The proof of absence (DESIGN section 6). `absent` holds the nodes, this one included, that have
+// The proof of absence (ARCHITECTURE, I3). `absent` holds the nodes, this one included, that have
 // answered "I do not have it" and whose word counts as evidence. True when the others could not, by
 // themselves, have satisfied the quorum of any node that may have pushed the file: then it was
 // never acknowledged. With OnQuorumLoss::kLocal one silent node is always enough to doubt.

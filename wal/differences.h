@@ -1,5 +1,5 @@
 // How two archives differ: what a comparison of this archive with a peer's comes to. Nothing below
-// the common floor, the higher of both floors, is a difference (DESIGN section 9).
+// the common floor, the higher of both floors, is a difference (docs/durability.md, "Retention").
 #pragma once
 
 #include "wal/digest.h"

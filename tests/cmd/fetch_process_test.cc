@@ -98,7 +98,7 @@ TEST(FetchProcess, ReplacesWhatAKilledFetchLeft) {
   EXPECT_EQ(files_in(node.in_data("pg_wal")), std::vector<std::string>{"RECOVERYXLOG"});
 }
 
-// DESIGN section 6, the whole table, on the real program.
+// README, "Exit codes": the whole table of fetch, on the real program.
 TEST(FetchProcess, H36EndsAsTheTableSays) {
   struct Row {
     FetchVerdict verdict;

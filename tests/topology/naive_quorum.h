@@ -1,4 +1,4 @@
-// A second quorum, written from DESIGN.md alone and sharing no code with topology/quorum: slow,
+// A second quorum, written from README ("Quorum") and ARCHITECTURE (I3) alone, with own code: slow,
 // the text cut apart again for each question, sets of names, every subset tried. The randomised
 // test compares the two.
 #pragma once

@@ -57,7 +57,7 @@ TEST_F(ArchiveProbe, FailsAsAPutWouldAndLeavesNothing) {
   }
 }
 
-TEST_F(ArchiveProbe, H30BelowMinimumFreeItFailsWithAHint) {
+TEST_F(ArchiveProbe, H16BelowMinimumFreeItFailsWithAHint) {
   disk_.set_free_bytes(900);
   const auto back = store_.probe(Bytes(10));
   ASSERT_FALSE(back.ok());
