@@ -54,6 +54,8 @@ constexpr auto kFigures = std::to_array<Figure>({
      "Round trip of the last keepalive.", Reading::kMilliseconds},
     {"pgwalship_peer_clock_offset_seconds", kGauge, "peers", "clock_offset_seconds",
      "How far the peer's clock is ahead of this node's; negative: behind."},
+    {"pgwalship_peer_clock_offset_error_seconds", kGauge, "peers", "clock_offset_error_seconds",
+     "By how much the offset of the peer's clock may be wrong, either way."},
     {"pgwalship_peer_configuration_differs", kGauge, "peers", "configuration_differs",
      "1 when the peer has another [cluster] section.", Reading::kFlag},
     {"pgwalship_peer_connects_total", kCounter, "peers", "connects",
@@ -98,6 +100,10 @@ constexpr auto kFigures = std::to_array<Figure>({
      "Files that this archive lacked and took from peers."},
     {"pgwalship_archive_quarantined_files", kGauge, "archive", "quarantined",
      "Files in quarantine that need a look, conflicts aside.", Reading::kLength},
+    {"pgwalship_archive_quarantine_files", kGauge, "archive", "quarantine_files",
+     "All files in quarantine, decided ones included: nothing goes by itself."},
+    {"pgwalship_archive_reading", kGauge, "archive", "reading",
+     "1 until the archive was read once since the start.", Reading::kFlag},
 
     {"pgwalship_fetched_bytes_total", kCounter, "restore", "fetched_bytes",
      "Compressed bytes of files fetched from peers, prefetch and repair included."},
@@ -114,6 +120,8 @@ constexpr auto kFigures = std::to_array<Figure>({
      "Files of pg_wal that were recycled before they could be archived."},
     {"pgwalship_back_fill_waiting_files", kGauge, "back_fill", "waiting",
      "Files of pg_wal still to be archived."},
+    {"pgwalship_back_fill_failing", kGauge, "back_fill", "last_error",
+     "1 when what was tried last of pg_wal could not be archived.", Reading::kWords},
 
     {"pgwalship_look_ahead_shipped_files_total", kCounter, "look_ahead", "shipped",
      "Files shipped before PostgreSQL handed them over."},
@@ -123,6 +131,10 @@ constexpr auto kFigures = std::to_array<Figure>({
      "Files that are ready and not shipped yet."},
     {"pgwalship_look_ahead_unasked_files", kGauge, "look_ahead", "ahead",
      "Files on the quorum that PostgreSQL has not handed over yet."},
+    {"pgwalship_look_ahead_unasked_seconds", kGauge, "look_ahead", "unasked_seconds",
+     "For how long a primary has asked for nothing although files wait for its archive_command; 0: "
+     "it asks.",
+     Reading::kNumberOrZero},
 
     {"pgwalship_scrub_read_files", kGauge, "scrub", "read",
      "Files read in this pass of the scrub."},
@@ -144,6 +156,8 @@ constexpr auto kFigures = std::to_array<Figure>({
      "How long the oldest of them waits."},
     {"pgwalship_unarchived_segments", kGauge, "postgresql", "unarchived_segments",
      "Finished segments behind the server's position that it has not archived; with conninfo."},
+    {"pgwalship_unrescued_files", kGauge, "postgresql", "unarchived",
+     "Files that a stopped PostgreSQL never archived and the archive lacks."},
     {"pgwalship_postgresql_archived_files_total", kCounter, "postgresql", "archived",
      "archived_count of pg_stat_archiver."},
     {"pgwalship_postgresql_archive_failures_total", kCounter, "postgresql", "failed",
@@ -156,6 +170,7 @@ constexpr auto kFigures = std::to_array<Figure>({
 
 constexpr std::array kPeerStates{"down",    "comparing", "catching_up",
                                  "pulling", "current",   "behind"};
+constexpr std::array kRoles{"primary", "standby", "recovering", "stopped"};
 constexpr std::array kPgWalStates{"unknown", "ok", "warning", "critical"};
 constexpr std::array kAlarms{"beyond_fork", "before_fork", "wrong_parent", "split_brain"};
 
@@ -237,6 +252,10 @@ class Writer {
                                                : part(figure.part)));
   }
 
+  std::optional<double> timestamp(std::optional<double> age) const {
+    const auto now = report_number(report_, "time");
+    return now && age ? std::optional(*now - *age) : std::nullopt;
+  }
   std::optional<double> read(const Figure& figure, const ReportJson& object) const {
     const auto number = report_number(object, figure.field);
     switch (figure.reading) {
@@ -248,10 +267,8 @@ class Writer {
       }
       case Reading::kNumberOrZero:
         return known_if(object.is_object(), number.value_or(0));
-      case Reading::kAge: {
-        const auto now = report_number(report_, "time");
-        return now && number ? std::optional(*now - *number) : std::nullopt;
-      }
+      case Reading::kAge:
+        return timestamp(number);
       case Reading::kFlag:
         return as_number(report_flag(object, figure.field));
       case Reading::kWords:
@@ -309,6 +326,12 @@ class Writer {
         report_text(archive, "error").empty() || report_flag(archive, "reading").value_or(false);
     gauge("pgwalship_archive_readable", "0 when the archive cannot be read.",
           known_if(archive.is_object(), is_readable ? 1 : 0));
+    // The last error stays when the files came by another way.
+    const bool is_failing = report_number_or_zero(archive, "missing") > 0 &&
+                            !report_text(archive, "fetch_error").empty();
+    gauge("pgwalship_archive_fetch_failing",
+          "1 when files that are missing here cannot be fetched.",
+          known_if(archive.is_object(), is_failing ? 1 : 0));
   }
 
   void timelines() {
@@ -324,6 +347,8 @@ class Writer {
     gauge("pgwalship_archive_gaps", "Gaps in the archive, on all timelines.", sum("gaps"));
     gauge("pgwalship_archive_missing_segments",
           "Segments in gaps at which every recovery past them stops.", sum("needed_segments"));
+    gauge("pgwalship_timeline_contradictions", "Contradictions between timelines of the archive.",
+          sum("contradictions"));
     add("pgwalship_timeline_alarms", kGauge,
         "Segments pushed since the start that fit no timeline, by what is wrong.");
     for (const char* kind : kAlarms) {
@@ -344,9 +369,23 @@ class Writer {
   }
 
   void postgresql() {
-    const std::string role = report_text(part("postgresql"), "role");
+    const ReportJson& server = part("postgresql");
+    const std::string role = report_text(server, "role");
+    add("pgwalship_postgresql_role", kGauge,
+        "1 for what PostgreSQL is, 0 for the others; not known: all are 0.");
+    if (!role.empty()) {
+      one_of("role", kRoles, role);
+    }
     gauge("pgwalship_postgresql_primary", "1 while it is a primary.",
           known_if(!role.empty() && role != "unknown", role == "primary" ? 1 : 0));
+    // What it said last is old while it does not answer: as a time it would wander.
+    const bool answers = report_flag(server, "reachable").value_or(false);
+    gauge("pgwalship_postgresql_foreign",
+          "1 when PostgreSQL is of another cluster than the archive; while it answers.",
+          known_if(answers, report_text(server, "error").empty() ? 0 : 1));
+    gauge("pgwalship_postgresql_last_archived_timestamp_seconds",
+          "When PostgreSQL's archive_command succeeded last, seconds since 1970; while it answers.",
+          answers ? timestamp(report_number(server, "last_archived_age_seconds")) : std::nullopt);
     const ReportJson& space = pg_wal();
     gauge("pgwalship_pg_wal_full_seconds",
           "In how long pg_wal's file system is full at the present rate; +Inf: it is not filling "

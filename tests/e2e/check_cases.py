@@ -107,10 +107,14 @@ class Metrics(Case):
         self.assertIn("pgwalship_push_duration_seconds_count 1\n", printed.out)
         self.assertIn("\npgwalship_archive_bytes ", printed.out)
         self.assert_well_formed(printed.out)
+        self.assertIn("pgwalship_archive_reading 0\n", printed.out)
+        self.assertIn("pgwalship_archive_fetch_failing 0\n", printed.out)
         offset = wait_until(lambda: re.search(r"clock_offset_seconds\{peer=\"node2\"\} (\S+)",
                                               cluster.pgwalship("node1", "metrics").out), 10,
                             "the peer's clock is known")
         self.assertLess(abs(float(offset.group(1))), 1)
+        self.assertIn('clock_offset_error_seconds{peer="node2"}',
+                      cluster.pgwalship("node1", "metrics").out)
         with urllib.request.urlopen("http://127.0.0.1:19187/metrics", timeout=10) as answer:
             served = answer.read().decode()
         names = {line.split()[2] for line in served.splitlines() if line.startswith("# TYPE pg")}

@@ -39,6 +39,9 @@ class Rescue(PostgresCase):
         ready = self.ready(data)
         self.assertGreaterEqual(len(ready), 3)
         self.assertEqual(cluster.status("node1")["postgresql"]["unarchived"], len(ready))
+        metrics = cluster.pgwalship("node1", "metrics").out
+        self.assertIn(f"\npgwalship_unrescued_files {len(ready)}\n", metrics)
+        self.assertIn('pgwalship_postgresql_role{role="stopped"} 1\n', metrics)
         self.assertIn(f"`pgwalship rescue {data}`", cluster.pgwalship("node1", "status").out)
 
         outcome = cluster.pgwalship("node1", "rescue", data, "--dry-run")
@@ -55,6 +58,8 @@ class Rescue(PostgresCase):
         self.assertGreater(partial[0], ready[-1])
         self.assertLess(outcome.out.index(ready[-1]), outcome.out.index(partial[0]))
         self.assertEqual(cluster.status("node1")["postgresql"]["unarchived"], 0)
+        self.assertIn("\npgwalship_unrescued_files 0\n",
+                      cluster.pgwalship("node1", "metrics").out)
 
         again = cluster.pgwalship("node1", "rescue", data)
         self.assertEqual(again.code, 0, again)
