@@ -28,15 +28,17 @@ class Contender:
 
 
 class Pgwalship(Contender):
-    """look_ahead: how many segments; 0: as a plain archive_command."""
+    """look_ahead: how many segments; 0: as a plain archive_command. sessions: to each peer."""
 
-    def __init__(self, cluster, name, look_ahead=8, quorum="ANY 1 (*)", **others):
+    def __init__(self, cluster, name, look_ahead=8, quorum="ANY 1 (*)", sessions=1, **others):
         super().__init__(cluster, name)
         self.look_ahead, self.quorum, self.others = look_ahead, quorum, others
+        self.sessions = sessions
         self.command = cluster.command("push %p %f")
 
     def fresh(self, data, detours=None, **others):
-        own = {"postgres.data-directory": data, "postgres.look-ahead": self.look_ahead}
+        own = {"postgres.data-directory": data, "postgres.look-ahead": self.look_ahead,
+               "ssh.sessions": self.sessions}
         self.cluster.fresh({"cluster.quorum": self.quorum}, detours=detours, node1=own,
                            **{**self.others, **others})
 
