@@ -74,8 +74,9 @@ class Site:
                 said = wrong
                 self.say(f"  waiting until {what}: {'; '.join(wrong[:3])}")
             if time.monotonic() > end:
-                raise Refused(f"not {what} within {timeout} s: {'; '.join(wrong)} (HINT: "
-                              "crm_mon -1Arf on any node shows more)")
+                raise Refused(f"waited for {timeout} s until {what}: {'; '.join(wrong)} (HINT: "
+                              "crm_mon -1Arf on any node shows more; a node whose PostgreSQL "
+                              "refuses to start is brought back by rejoin NODE)")
             time.sleep(1)
 
     def wait_whole(self, timeout=180):
