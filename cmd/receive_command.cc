@@ -258,7 +258,7 @@ Result<void> receive(const Config& config, const std::string& from) {
     return MachineFacts{0, static_cast<std::uint64_t>(clock_us.count()), free,
                         config.archive.minimum_free_bytes};
   });
-  ConfigChange change(file_system, config);
+  ConfigChange change(file_system, config, entropy());
   const std::chrono::milliseconds silence =
       std::max(kSilenceMin, config.ssh.keepalive * kSilentKeepalives);
   Result<void> ended =

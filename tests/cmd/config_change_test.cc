@@ -19,7 +19,7 @@ class ConfigChangeTest : public testing::Test {
   void SetUp() override {
     write("name = main\nquorum = NONE\n");
     running_ = load_config(path_).value();
-    change_.emplace(file_system_, running_);
+    change_.emplace(file_system_, running_, 1);
   }
   // Under another inode each time, as editors do it.
   void write(const std::string& cluster) {
@@ -29,6 +29,8 @@ class ConfigChangeTest : public testing::Test {
   }
   bool has_happened() {
     now_ += seconds(10);
+    change_->has_happened(now_);  // what it finds it tells some seconds later
+    now_ += seconds(6);
     return change_->has_happened(now_);
   }
 
@@ -57,11 +59,24 @@ TEST_F(ConfigChangeTest, WhatCannotBeReadIsNoChange) {
   EXPECT_TRUE(has_happened());
 }
 
+TEST_F(ConfigChangeTest, WhatAReceiverHasNoUseForIsNoChange) {
+  EXPECT_FALSE(has_happened());
+  write("name = main\nquorum = NONE\n[daemon]\nlog-level = error\n");
+  EXPECT_FALSE(has_happened());
+}
+
+TEST_F(ConfigChangeTest, WhatIsTakenBackAtOnceIsNoChange) {
+  write("name = other\nquorum = NONE\n");
+  change_->has_happened(now_);
+  write("name = main\nquorum = NONE\n");
+  EXPECT_FALSE(has_happened());
+}
+
 TEST_F(ConfigChangeTest, LooksNotAllTheTime) {
   EXPECT_FALSE(has_happened());
   write("name = other\nquorum = NONE\n");
   EXPECT_FALSE(change_->has_happened(now_ + seconds(1)));
-  EXPECT_TRUE(change_->has_happened(now_ + seconds(6)));
+  EXPECT_TRUE(has_happened());
 }
 
 }  // namespace
