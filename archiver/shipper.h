@@ -74,7 +74,7 @@ class Shipper {
     PeerState state = PeerState::kDown;
     bool reconciled = false;  // counts towards a quorum
     bool refuses = false;     // could not store the last fresh file: holds no quorum now
-    TimePoint since{};        // of the state
+    TimePoint since{};        // of the state; of a peer in trouble, of that
     std::string last_error;   // of the link or of a file; empty when all is well
     std::size_t in_flight = 0;
     std::size_t backlog = 0;  // known files it lacks, in flight included; grows while it is down

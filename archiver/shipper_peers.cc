@@ -8,10 +8,14 @@ namespace pgwalship {
 
 void Shipper::become(NodeId id, PeerState state, TimePoint now) {
   Peer& peer = peers_[id];
-  if (peer.view.state != state) {
-    peer.view.state = state;
+  if (peer.view.state == state) {
+    return;
+  }
+  // Tries of a peer in trouble do not begin its time anew: who watches that waits for minutes.
+  if (!peer.in_trouble || state == PeerState::kCurrent || state == PeerState::kDown) {
     peer.view.since = now;
   }
+  peer.view.state = state;
 }
 
 void Shipper::start_compare(NodeId id, TimePoint now) {
