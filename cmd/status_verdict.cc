@@ -17,6 +17,13 @@ bool is_refusing(const ReportJson& report) {
   return !is_held(report) || report_flag(report_field(report, "push"), "failing").value_or(false);
 }
 
+bool has_gaps(const ReportJson& report) {
+  const ReportJson& troubles = report_list(report_field(report, "timelines"), "troubles");
+  return std::any_of(troubles.begin(), troubles.end(), [](const ReportJson& trouble) {
+    return report_number_or_zero(trouble, "needed_segments") > 0;
+  });
+}
+
 std::string own_lack(const ReportJson& report) {
   const ReportJson& archive = report_field(report, "archive");
   if (!report_flag(archive, "complete").value_or(true)) {
@@ -25,14 +32,10 @@ std::string own_lack(const ReportJson& report) {
   if (const double missing = report_number_or_zero(archive, "missing"); missing > 0) {
     return report_words(archive, "missing") + (missing == 1 ? " file" : " files") + " missing";
   }
-  double gaps = 0;
-  for (const ReportJson& trouble : report_list(report_field(report, "timelines"), "troubles")) {
-    gaps += report_number_or_zero(trouble, "needed_segments");
-  }
-  return gaps > 0 ? "gaps" : "";
+  return has_gaps(report) ? "gaps" : "";
 }
 
-std::string peer_lack(const ReportJson& peer) {
+std::string peer_lack(const ReportJson& report, const ReportJson& peer) {
   const std::string state = report_text(peer, "state");
   const double backlog = report_number_or_zero(peer, "backlog");
   const std::string files =
@@ -45,7 +48,11 @@ std::string peer_lack(const ReportJson& peer) {
   if (backlog > 0 || state == "catching_up") {
     return "catching up" + files;
   }
-  return report_flag(peer, "counts").value_or(true) ? "" : "not known to be complete";
+  if (!report_flag(peer, "counts").value_or(true)) {
+    return "not known to be complete";
+  }
+  // Both held the same when they were compared last; what it had more would be on its way here.
+  return state == "current" && has_gaps(report) ? "gaps" : "";
 }
 
 Shade shade_of(CheckLevel level) {
@@ -75,7 +82,7 @@ Recoverability recoverability(const ReportJson& report) {
   };
   count(report_text(report, "node"), own_lack(report));
   for (const ReportJson& peer : report_list(report, "peers")) {
-    count(report_text(peer, "node"), peer_lack(peer));
+    count(report_text(peer, "node"), peer_lack(report, peer));
   }
   const ReportJson& postgresql = report_field(report, "postgresql");
   facts.to_now = report_number_or_zero(postgresql, "ready") == 0 &&

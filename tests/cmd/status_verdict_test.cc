@@ -25,6 +25,16 @@ TEST(StatusVerdict, NamesTheNodesThatLackSomething) {
             "catching up, lacks 40 files), quorum ANY 1 (*) is held\n");
 }
 
+// What no node has is not on those either that hold the same as this one.
+TEST(StatusVerdict, H8GapsHereAreGapsOnEveryNodeThatHoldsTheSame) {
+  const std::string text = verdict(R"json({"node": "a",
+                 "quorum": {"expression": "NONE", "held": true}, "archive": {"complete": true},
+                 "timelines": {"troubles": [{"timeline": 1, "needed_segments": 1}]},
+                 "peers": [{"node": "b", "state": "current", "counts": true},
+                           {"node": "c", "state": "pulling", "counts": true}]})json");
+  EXPECT_NE(text.find("recoverable to now on 1 of 3 nodes (a: gaps; b: gaps)"), text.npos) << text;
+}
+
 TEST(StatusVerdict, IsNotToNowWhileSegmentsWait) {
   EXPECT_EQ(verdict(R"json({"quorum": {"expression": "NONE", "held": true},
                  "push": {"last_name": "000000010000000000000007"},
