@@ -87,7 +87,8 @@ struct Decision {
 
 Error no_such_content(const WalName& name, const std::string& keep) {
   return Error{Errc::kNotFound, "no content of '" + name.text() + "' here starts with " + keep,
-               "`pgwalship conflicts show " + name.text() + "` shows them"};
+               "`pgwalship conflicts show " + name.text() +
+                   "` shows them; what only a peer has comes with `pgwalship reconcile`"};
 }
 
 Result<Decision> find_choice(ArchiveStore& store, const WalName& name, const std::string& keep,
