@@ -1,6 +1,7 @@
 """The life of a node, on a running cluster with a client that writes all the time."""
 
 import os
+import signal
 import subprocess
 import time
 
@@ -136,7 +137,7 @@ kill -TERM $(cat /run/pgwalship/pgwalshipd.pid); pkill -f '[p]gwalship receive' 
             time.sleep(0.5)
 
     def _replace(self, state):
-        """A machine is lost with its disk; a new one comes up in its place."""
+        """A machine is lost with its disk; a new one comes up in its place. `apply` dies once."""
         name = next(name for name in self.names
                     if name not in (state.primary, self._synchronous(state)))
         gone = time.time()
@@ -148,8 +149,23 @@ kill -TERM $(cat /run/pgwalship/pgwalshipd.pid); pkill -f '[p]gwalship receive' 
         while self.lab.ask("status", name) != "on":  # the power switch gives it power again
             time.sleep(0.5)
         self._wait_ssh(name)
+        self._die_while_copying()
         self.command("apply")
         self._verified()
+
+    def _die_while_copying(self):
+        """`apply` is killed in the middle of its copy. The next one takes no half for a server."""
+        process = subprocess.Popen(
+            self.lab.cluster_command("apply"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+        for line in process.stdout:
+            if line.startswith("copying the server"):
+                time.sleep(0.7)
+                process.kill()
+                break
+        process.stdout.close()
+        if process.wait() != -signal.SIGKILL:
+            self.fail(f"apply ended with {process.returncode} before it was killed")
 
     def _upgrade(self, _state):
         self.command("upgrade", "pgwalship --version >/dev/null")
