@@ -52,5 +52,29 @@ TEST_F(ShipperTest, H16APeerThatWasFullAndThenFailsOtherwiseIsNotCalledFull) {
   EXPECT_THAT(verdict(1), HasSubstr("timeout: "));
 }
 
+// An alarm waits for minutes of it, and a try comes every few seconds.
+TEST_F(ShipperTest, H16APeerIsInTroubleSinceTheFirstFailureWhateverIsTried) {
+  up(b);
+  at(10);
+  compared(b, Error{Errc::kIo, "cannot read", ""});
+  step(CompareNow{b});
+  compared(b, Error{Errc::kIo, "cannot read", ""});
+  ASSERT_EQ(shipper_->peer(b).state, PeerState::kBehind);
+  const TimePoint since = shipper_->peer(b).since;
+  for (const double second : {12, 15, 20, 40}) {
+    at(second);
+    EXPECT_EQ(shipper_->peer(b).state, PeerState::kComparing);
+    compared(b, segments(1, 1), Listing{});
+    EXPECT_EQ(shipper_->peer(b).state, PeerState::kCatchingUp);
+    answer(b, segment(1), Error{Errc::kNoSpace, "disk full", ""});
+    EXPECT_EQ(shipper_->peer(b).state, PeerState::kBehind);
+    EXPECT_EQ(shipper_->peer(b).since, since);
+  }
+  at(80);
+  compared(b, segments(1, 1), segments(1, 1));
+  EXPECT_EQ(shipper_->peer(b).state, PeerState::kCurrent);
+  EXPECT_GT(shipper_->peer(b).since, since);
+}
+
 }  // namespace
 }  // namespace pgwalship
