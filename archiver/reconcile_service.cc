@@ -102,12 +102,13 @@ TimePoint ReconcileService::tick(TimePoint now) {
         report.nodes.push_back(target.report);
       }
     }
+    bool wanted = true;
     if (report.last || now >= run->report_at) {
       run->report_at = now + kReportInterval;
       run->reported = report;
-      run->wanted = run->on_report(report);
+      wanted = run->on_report(report);
     }
-    if (report.last || !run->wanted) {
+    if (report.last || !wanted) {
       run = runs_.erase(run);
       continue;
     }

@@ -44,7 +44,6 @@ class ReconcileService {
     TimePoint report_at{};
     TimePoint moved_at{};
     ReconcileReport reported;
-    bool wanted = true;
   };
 
   bool look(Target& target) const;

@@ -37,11 +37,11 @@ LinkSet::~LinkSet() {
 }
 
 Result<void> LinkSet::add(NodeId peer, std::unique_ptr<PeerLink> link) {
-  std::vector<Link>& links = entries_[peer].links;
-  TRY(loop_.watch(
-      link->event_fd(), Interest::kRead,
-      [this, peer, index = links.size()](EventLoop::Ready) { on_events(peer, index); }));
-  links.push_back(Link{std::move(link)});
+  const auto known = entries_.find(peer);
+  const std::size_t index = known == entries_.end() ? 0 : known->second.links.size();
+  TRY(loop_.watch(link->event_fd(), Interest::kRead,
+                  [this, peer, index](EventLoop::Ready) { on_events(peer, index); }));
+  entries_[peer].links.push_back(Link{std::move(link)});
   return {};
 }
 
