@@ -129,12 +129,12 @@ kill -TERM $(cat /run/pgwalship/pgwalshipd.pid); pkill -f '[p]gwalship receive' 
             self.fail(f"{sync} is not the primary")
 
     @staticmethod
-    def _until(seconds, what, condition):
+    def _until(seconds, what, condition, pause=0.5):
         end = time.time() + seconds
         while not condition():
             if time.time() > end:
                 raise trial.Failure(f"not within {seconds} s: {what}")
-            time.sleep(0.5)
+            time.sleep(pause)
 
     def _replace(self, state):
         """A machine is lost with its disk; a new one comes up in its place. `apply` dies once."""
@@ -149,23 +149,28 @@ kill -TERM $(cat /run/pgwalship/pgwalshipd.pid); pkill -f '[p]gwalship receive' 
         while self.lab.ask("status", name) != "on":  # the power switch gives it power again
             time.sleep(0.5)
         self._wait_ssh(name)
-        self._die_while_copying()
+        self._die_while_copying(name)
         self.command("apply")
         self._verified()
 
-    def _die_while_copying(self):
-        """`apply` is killed in the middle of its copy. The next one takes no half for a server."""
-        process = subprocess.Popen(
-            self.lab.cluster_command("apply"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
-        for line in process.stdout:
-            if line.startswith("copying the server"):
-                time.sleep(0.7)
-                process.kill()
-                break
-        process.stdout.close()
-        if process.wait() != -signal.SIGKILL:
+    def _die_while_copying(self, name):
+        """`apply` and its copy are killed in the middle. The next one takes no half for a server."""
+        var = self.lab.root(name) / "var/lib/postgresql"
+        mark = var / "pacemaker/unfinished-copy"
+        with open(self.lab.directory / "killed.log", "wb") as log, subprocess.Popen(
+                self.lab.cluster_command("apply"), stdout=log, stderr=log) as process:
+            self._until(60, f"a copy begins on {name}", lambda: process.poll() is not None or (
+                mark.exists() and any((var / "15/main").iterdir())), 0.01)
+            process.kill()
+            # In here are no processes but the lab's.
+            subprocess.run(["pkill", "-KILL", "-x", "pg_basebackup"], check=False)
+        if process.returncode != -signal.SIGKILL:
             self.fail(f"apply ended with {process.returncode} before it was killed")
+        # Its shell on the node goes on, if only to its end.
+        self._until(10, "the copy ends", lambda: subprocess.run(
+            ["pgrep", "-x", "pg_basebackup"], stdout=subprocess.DEVNULL, check=False).returncode != 0)
+        if not mark.exists():
+            self.fail("the copy was over before it was killed")
 
     def _upgrade(self, _state):
         self.command("upgrade", "pgwalship --version >/dev/null")
