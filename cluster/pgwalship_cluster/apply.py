@@ -1,6 +1,6 @@
 """From whatever the nodes have to what the file says. `plan` says what would be done."""
 
-from . import cib, corosync, facts, files, scripts, timing
+from . import cib, corosync, facts, files, postgres, scripts, timing
 from .edge import Refused, Site
 
 
@@ -53,8 +53,14 @@ def corosync_behind(cluster, found):
             if found[node].corosync and found[node].nodelist != wanted]
 
 
-def steps(cluster, found, stale, cib_wrong):
-    """What apply would do, in its order: (node name, words)."""
+def behind(have, stale):
+    """Does a daemon run that has not read its files as they are, or will be? They may have been edited
+    in their place, or by an apply that was interrupted."""
+    return have.behind and not any(file.user == "pgwalshipd" for file in stale)
+
+
+def steps(cluster, found, stale, cib_wrong, unfit=None):
+    """What apply would do, in its order: (node name, words). `unfit`: see Site.unfit_role."""
     todo = []
     for node in cluster.nodes:
         have = found[node]
@@ -69,6 +75,11 @@ def steps(cluster, found, stale, cib_wrong):
             kind = "change" if known else "write"
             part = " (its marked lines)" if file.block else ""
             todo.append((node.name, f"{kind} {file.path}{part}"))
+        if behind(found[node], stale[node]):
+            todo.append((node.name, "pgwalshipd starts again, with its new files"))
+    if unfit:
+        todo.append((unfit.name, f"give the role {cluster.replication_user} the password of "
+                     f"{postgres.PASSWORD_FILE}"))
     first = bootstrap_node(cluster, found)
     if first is not None and not found[first].database:
         todo.append((first.name, f"make a new server in {cluster.data_directory}"))
@@ -104,7 +115,8 @@ class Apply(Site):
             wrong = cib.differences(self.cluster, self.remote.run(running[0], "cibadmin --query"))
         else:
             wrong = [f"configure {name}" for name in cib.SECTIONS]
-        return steps(self.cluster, found, self.stale(found, secret), wrong)
+        return steps(self.cluster, found, self.stale(found, secret), wrong,
+                     self.unfit_role(found, secret))
 
     def apply(self):
         cluster, remote = self.cluster, self.remote
@@ -115,11 +127,12 @@ class Apply(Site):
                            scripts.stop_server(cluster) if node in cluster.members else "")
                         for node in cluster.nodes})
         found = self.facts()
-        secret = self.secrets(found) or self.new_secrets()
+        secret = self.complete(self.secrets(found))
         stale = self.stale(found, secret)
         self._install(found, stale)
+        self._give_password(found, secret)
         self._databases(found, secret)
-        remote.run_all({node: scripts.start_outside(cluster, any(
+        remote.run_all({node: scripts.start_outside(cluster, found[node].behind or any(
             file.user == "pgwalshipd" for file in stale[node])) for node in cluster.outsiders})
         self._tell_corosync(found, stale)
         cold = [node for node in cluster.members if not found[node].pacemaker]
@@ -133,6 +146,11 @@ class Apply(Site):
         for wrong in self.push_cib(cluster.members[0]):
             self.say(f"  {wrong}")
         self._tell(found, stale)
+        if cold:
+            state = self.wait("there is a primary", lambda state: [] if state.primary else
+                              ["no primary"], 180)
+            primary = cluster.node(state.primary)
+            self._give_password({**found, **self.facts([primary])}, secret)
         self.wait_whole()
         self._standbys(found)
         self.say("the cluster is whole")
@@ -143,6 +161,14 @@ class Apply(Site):
                 self.say(f"  {node.name}: {file.path}")
         self.remote.run_all({node: scripts.install(stale[node])
                              for node in self.cluster.nodes if stale[node]})
+
+    def _give_password(self, found, secret):
+        """The role takes what the files say: before a copy is made, or a standby connects again."""
+        primary = self.unfit_role(found, secret)
+        if primary:
+            self.say(f"  {primary.name}: the role {self.cluster.replication_user} gets the password "
+                     f"of {postgres.PASSWORD_FILE}")
+            self.remote.run(primary, scripts.make_role(self.cluster, secret.replication_password))
 
     def _databases(self, found, secret):
         cluster, remote = self.cluster, self.remote
@@ -199,6 +225,6 @@ class Apply(Site):
                 self.say(f"  {node.name}: PostgreSQL reads its configuration again")
                 remote.ask(node, f"runuser -u postgres -- {cluster.postgres_bin}/pg_ctl -D "
                            f"{cluster.data_directory} reload")
-            if "pgwalshipd" in users[node]:
+            if "pgwalshipd" in users[node] or found[node].behind:
                 self.say(f"  {node.name}: pgwalshipd starts again")
                 remote.ask(node, "kill -TERM $(cat /run/pgwalship/pgwalshipd.pid)")

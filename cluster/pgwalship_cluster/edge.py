@@ -19,18 +19,36 @@ class Site:
         self.say = say
 
     def secrets(self, found):
-        """Read from the first node that has them; None when none has."""
-        for node in self.cluster.members:
-            if found[node].authkey and found[node].password:
-                text = self.remote.run(node, f"base64 {files.AUTHKEY}; echo; "
-                                       f"cat {postgres.PASSWORD_FILE}")
-                key, _, line = text.partition("\n\n")
-                return files.Secrets(base64.b64decode(key), line.strip().rsplit(":", 1)[1])
-        return None
+        """What most members have; of several passwords the one that the primary's role takes."""
+        members = self.cluster.members
+        key = next((base64.b64decode(self.remote.run(node, f"base64 {files.AUTHKEY}"))
+                    for node in facts.holders(found, members, "authkey")), b"")
+        passwords = [self.remote.run(node, f"cat {postgres.PASSWORD_FILE}").strip().rpartition(":")[2]
+                     for node in facts.holders(found, members, "password")]
+        stored = next((found[node].role for node in members if found[node].role), "")
+        return files.Secrets(key, next(
+            (word for word in passwords if postgres.scram_fits(word, stored)),
+            passwords[0] if passwords else ""))
 
     @staticmethod
-    def new_secrets():
-        return files.Secrets(random.token_bytes(256), random.token_urlsafe(24))
+    def complete(secret):
+        """With what no node has yet."""
+        return files.Secrets(secret.authkey or random.token_bytes(256),
+                             secret.replication_password or random.token_urlsafe(24))
+
+    def unfit_role(self, found, secret):
+        """The primary, when its replication role does not take the password of the nodes' files."""
+        return next((node for node in self.cluster.members if found[node].role and not
+                     postgres.scram_fits(secret.replication_password, found[node].role)), None)
+
+    def login(self, node):
+        """Why a node's standby could not connect to the primary; nothing: it can."""
+        answer = self.remote.ask(node, scripts.login(self.cluster), timeout=30)
+        if answer.code == 0:
+            return ""
+        said = (answer.out.strip() or answer.err.strip() or "no answer").splitlines()[0]
+        return (f"{node.name}: {self.cluster.replication_user} cannot log in at the primary: "
+                f"{said.removeprefix('psql: error: ')}")
 
     def facts(self, nodes=None):
         """Two looks: keys first, since what the files should be depends on them."""
@@ -75,8 +93,8 @@ class Site:
                 self.say(f"  waiting until {what}: {'; '.join(wrong[:3])}")
             if time.monotonic() > end:
                 raise Refused(f"waited for {timeout} s until {what}: {'; '.join(wrong)} (HINT: "
-                              "crm_mon -1Arf on any node shows more; a node whose PostgreSQL "
-                              "refuses to start is brought back by rejoin NODE)")
+                              "pgwalship-cluster verify, and crm_mon -1Arf on any node, show more; a "
+                              "node whose PostgreSQL refuses to start is brought back by rejoin NODE)")
             time.sleep(1)
 
     def wait_whole(self, timeout=180):

@@ -15,6 +15,7 @@ class Facts:
     host_keys: list = field(default_factory=list)
     authkey: str = ""  # hash
     password: str = ""  # hash
+    role: str = ""  # on the primary: what it stores of the replication role's password, or "none"
     archive: bool = False
     database: str = ""  # "", yes, elsewhere (its configuration is not with it), strange
     system_id: str = ""
@@ -23,6 +24,7 @@ class Facts:
     corosync: bool = False
     nodelist: str = ""  # as the running Corosync has it, in the words of corosync.nodelist
     pacemaker: bool = False
+    behind: bool = False  # pgwalshipd runs, and began before its files were written
     foreign: bool = False  # it belongs to another cluster
     enabled: set = field(default_factory=set)
     files: dict = field(default_factory=dict)  # path -> (hash, mode, owner)
@@ -41,12 +43,21 @@ def parse(text):
         elif name == "file":
             path, digest, mode, owner = value.split(" ")
             facts.files[path] = (digest, mode, owner)
-        elif name in ("archive", "lock", "corosync", "pacemaker", "foreign"):
+        elif name in ("archive", "lock", "corosync", "pacemaker", "foreign", "behind"):
             setattr(facts, name, value == "yes")
-        elif name in ("hostname", "init", "link-key", "authkey", "password", "database",
-                      "system-id", "state", "nodelist"):
+        elif name in ("hostname", "init", "link-key", "authkey", "password", "role",
+                      "database", "system-id", "state", "nodelist"):
             setattr(facts, name.replace("-", "_"), value)
     return facts
+
+
+def holders(found, nodes, what):
+    """Of `nodes` that have this secret, one for each content: what most of them have comes first."""
+    having = {}
+    for node in nodes:
+        if digest := getattr(found[node], what):
+            having.setdefault(digest, []).append(node)
+    return [same[0] for same in sorted(having.values(), key=len, reverse=True)]
 
 
 def expected(file):

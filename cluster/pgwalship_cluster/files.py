@@ -24,9 +24,9 @@ class File:
 
 @dataclass(frozen=True)
 class Secrets:
-    """Made once, on the nodes alone; whoever runs apply reads them there again."""
-    authkey: bytes
-    replication_password: str
+    """Made once, on the nodes alone; whoever runs apply reads them there again. Empty: not yet made."""
+    authkey: bytes = b""
+    replication_password: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,17 @@ def archive_files(cluster, node, collected):
 
 
 def member_files(cluster, secrets):
-    password = secrets.replication_password if secrets else "(made by apply)"
     return [
         File("/etc/corosync/corosync.conf", corosync.corosync_conf(cluster).encode(),
              user="corosync"),
-        File(AUTHKEY, secrets.authkey if secrets else b"(made by apply)", mode=0o400, secret=True,
+        File(AUTHKEY, secrets.authkey or b"(made by apply)", mode=0o400, secret=True,
              user="corosync"),
-        replication_password_file(cluster, password),
+        replication_password_file(cluster, secrets),
     ]
 
 
-def replication_password_file(cluster, password):
+def replication_password_file(cluster, secrets):
+    password = secrets.replication_password or "(made by apply)"
     return File(postgres.PASSWORD_FILE, postgres.password_line(cluster, password).encode(),
                 owner="postgres", group="postgres", mode=0o600, secret=True)
 
@@ -102,12 +102,12 @@ def standby_files(cluster, node):
 
 
 def node_files(cluster, node, secrets, collected, with_database):
+    secrets = secrets or Secrets()
     found = archive_files(cluster, node, collected)
     if node in cluster.members:
         found += member_files(cluster, secrets)
     else:
-        found.append(replication_password_file(
-            cluster, secrets.replication_password if secrets else "(made by apply)"))
+        found.append(replication_password_file(cluster, secrets))
         found += standby_files(cluster, node)
     if with_database:
         found += database_files(cluster)

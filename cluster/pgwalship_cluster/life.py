@@ -96,6 +96,10 @@ class Life(Site):
         if node.name in state.replicas and answer.code == 0:
             raise Refused(f"{node.name} is a standby already")
         self._wait_daemon(node)
+        # Before anything is changed: both ways back need it.
+        if words := self.login(node):
+            raise Refused(f"{words} (HINT: pgwalship-cluster apply makes the passwords the same; then "
+                          "again)")
         self._rescue(node)
         # Until its first checkpoint the control file of a new primary names the old timeline;
         # pg_rewind would believe it, and the copy could not start.

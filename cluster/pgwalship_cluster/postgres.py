@@ -7,6 +7,7 @@ them; postgresql.conf includes it. The resource agent adds two more includes by 
 import base64
 import hashlib
 import hmac
+import re
 
 from .timing import timing
 
@@ -114,13 +115,34 @@ WantedBy=multi-user.target
 SCRAM_ITERATIONS = 4096
 
 
-def scram_verifier(password, salt):
+def scram_verifier(password, salt, iterations=SCRAM_ITERATIONS):
     """What PostgreSQL stores of a password (RFC 5803). Given so, no log of statements shows it."""
-    key = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, SCRAM_ITERATIONS)
+    key = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
     stored = hashlib.sha256(hmac.digest(key, b"Client Key", "sha256")).digest()
     server = hmac.digest(key, b"Server Key", "sha256")
     text = [base64.b64encode(part).decode() for part in (salt, stored, server)]
-    return f"SCRAM-SHA-256${SCRAM_ITERATIONS}:{text[0]}${text[1]}:{text[2]}"
+    return f"SCRAM-SHA-256${iterations}:{text[0]}${text[1]}:{text[2]}"
+
+
+def scram_fits(password, stored):
+    """Would a role of which PostgreSQL stores this let that password in, as pg_hba.conf asks for it?"""
+    parts = re.fullmatch(r"SCRAM-SHA-256\$([0-9]+):([A-Za-z0-9+/=]+)\$.*", stored)
+    return bool(password and parts) and stored == scram_verifier(
+        password, base64.b64decode(parts[2]), int(parts[1]))
+
+
+def stored_password_sql(cluster):
+    """On the primary what is stored of the replication role's password, "none" when it may not log in;
+    on a standby nothing."""
+    return ("select case when pg_is_in_recovery() then '' else coalesce((select rolpassword from "
+            f"pg_authid where rolname = '{cluster.replication_user}' and rolcanlogin and "
+            "rolreplication and coalesce(rolvaliduntil > now(), true)), 'none') end")
+
+
+# Of a standby outside of the cluster, in words; nothing: it is as it should be.
+OUTSIDE_SQL = """select case when not pg_is_in_recovery() then 'was promoted: it is a primary of its own'
+when not exists (select from pg_stat_wal_receiver where status = 'streaming')
+then 'does not stream from the primary' else '' end"""
 
 
 def role_sql(cluster):
@@ -128,8 +150,10 @@ def role_sql(cluster):
     psql variable `password`. pg_rewind needs the four functions."""
     role = cluster.replication_user
     return f"""\
+-- The synchronous standby may be the one that cannot log in.
+SET synchronous_commit = local;
 SELECT 'CREATE ROLE {role}' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') \\gexec
-ALTER ROLE {role} WITH REPLICATION LOGIN PASSWORD :'password';
+ALTER ROLE {role} WITH REPLICATION LOGIN PASSWORD :'password' VALID UNTIL 'infinity';
 GRANT EXECUTE ON FUNCTION pg_ls_dir(text, boolean, boolean) TO {role};
 GRANT EXECUTE ON FUNCTION pg_stat_file(text, boolean) TO {role};
 GRANT EXECUTE ON FUNCTION pg_read_binary_file(text) TO {role};

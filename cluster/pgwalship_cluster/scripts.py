@@ -5,7 +5,7 @@ import os
 import shlex
 
 from . import postgres
-from .files import AUTHKEY, marked
+from .files import AUTHKEY, CONFIG, marked
 
 q = shlex.quote
 
@@ -145,7 +145,14 @@ for f in /etc/ssh/ssh_host_ed25519_key.pub /etc/ssh/ssh_host_ecdsa_key.pub; do
     [ -s $f ] && say host-key "$(cat $f)"; done
 [ -s {AUTHKEY} ] && say authkey "$(sha256sum <{AUTHKEY} | cut -d' ' -f1)"
 [ -s {postgres.PASSWORD_FILE} ] && say password "$(sha256sum <{postgres.PASSWORD_FILE} | cut -d' ' -f1)"
+say role "$({ask_server(cluster, postgres.stored_password_sql(cluster))})"
 [ -d {q(cluster.archive_directory)} ] && say archive yes
+for p in $(pgrep -x -u {cluster.ssh_user} pgwalshipd); do
+    age=$(ps -o etimes= -p $p) || continue
+    began=$(($(date +%s) - age))
+    for f in {CONFIG} {q(cluster.ssh_known_hosts)}; do
+        [ "$(stat -c %Y $f 2>/dev/null || echo 0)" -le $began ] || say behind yes; done
+done
 if [ -e {q(cluster.postgres_tmp)}/{UNFINISHED} ]; then :
 elif [ -s {data}/PG_VERSION ]; then
     if [ -e {data}/postgresql.conf ]; then say database yes; else say database elsewhere; fi
@@ -235,6 +242,21 @@ runuser -u postgres -- {cluster.postgres_bin}/psql -X -q -v ON_ERROR_STOP=1 -p {
     -d postgres >/dev/null <<'END_OF_SQL'
 \\set password '{verifier}'
 {postgres.role_sql(cluster)}END_OF_SQL
+"""
+
+
+def ask_server(cluster, sql):
+    """The server of the node itself."""
+    return (f"cd /; timeout 10 runuser -u postgres -- {cluster.postgres_bin}/psql -XAtq "
+            f"-p {cluster.postgres_port} -d postgres -c {q(sql)} 2>/dev/null")
+
+
+def login(cluster):
+    """As a standby of this node would, and pg_rewind."""
+    info = postgres.conninfo(cluster, cluster.replication_ip.ip) + " dbname=postgres connect_timeout=5"
+    return f"""
+cd /
+runuser -u postgres -- {cluster.postgres_bin}/psql -XAtqw -d {q(info)} -c 'select 1' 2>&1
 """
 
 

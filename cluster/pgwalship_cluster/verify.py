@@ -1,7 +1,7 @@
 """Does the running cluster do what the file says? Everything that differs, one line each."""
 
-from . import cib, facts, health
-from .apply import corosync_behind
+from . import cib, facts, health, postgres
+from .apply import behind, corosync_behind
 from .edge import Site
 from .remote import RemoteError
 
@@ -14,13 +14,17 @@ class Verify(Site):
         except RemoteError as error:
             return [str(error)]
         secret = self.secrets(found)
-        if secret is None:
+        if not (secret.authkey and secret.replication_password):
             return ["no node has the cluster's keys (HINT: pgwalship-cluster apply)"]
         for node in self.cluster.nodes:
             for file in facts.stale(self.wanted_files(node, found, secret), found[node]):
                 wrong.append(f"{node.name}: {file.path} is not as rendered")
+            if behind(found[node], []):
+                wrong.append(f"{node.name}: pgwalshipd runs with older files (HINT: pgwalship-cluster "
+                             "apply starts it again)")
         for node in self.cluster.members:
             wrong += self._services(node, found[node])
+        wrong += self._password(found, secret)
         for node in corosync_behind(self.cluster, found):
             wrong.append(f"{node.name}: corosync runs with another list of nodes")
         first = self.cluster.members[0]
@@ -31,6 +35,18 @@ class Verify(Site):
         wrong += health.troubles(self.cluster, self.health())
         wrong += self._settings()
         return wrong
+
+    def _password(self, found, secret):
+        """Replication that runs goes on with a wrong password, until the first standby connects anew."""
+        hint = " (HINT: pgwalship-cluster apply makes them the same)"
+        primary = self.unfit_role(found, secret)
+        if primary:
+            return [f"{primary.name}: the role {self.cluster.replication_user} does not take the "
+                    f"password of {postgres.PASSWORD_FILE}: a standby cannot connect again{hint}"]
+        if not any(found[node].role for node in self.cluster.members):
+            return []  # no primary: said elsewhere
+        others = [node for node in self.cluster.nodes if not found[node].role and found[node].database]
+        return [words + hint for node in others if (words := self.login(node))]
 
     @staticmethod
     def _services(node, have):
