@@ -8,11 +8,12 @@ def refusals(cluster, found):
     """Why apply cannot even begin, one line each."""
     wrong = [*timing.check(cluster)]
     for node, have in found.items():
-        missing = [name for name in have.missing
-                   if node in cluster.members or name in scripts.OUTSIDE_PROGRAMS]
+        missing = [name for name in have.missing if node in cluster.members or
+                   name in (*scripts.OUTSIDE_PROGRAMS, f"{cluster.postgres_bin}/pg_ctl")]
         if missing:
-            wrong.append(f"{node.name}: missing: {', '.join(missing)} (HINT: install "
-                         "corosync pacemaker resource-agents postgresql-15 pgwalship)")
+            packages = "corosync pacemaker resource-agents " if node in cluster.members else ""
+            wrong.append(f"{node.name}: missing: {', '.join(missing)} (HINT: install {packages}"
+                         "postgresql-15 pgwalship)")
         if have.hostname != node.name:
             wrong.append(f"{node.name}: it calls itself '{have.hostname}' (HINT: hostnamectl "
                          f"set-hostname {node.name})")
@@ -152,7 +153,7 @@ class Apply(Site):
             primary = cluster.node(state.primary)
             self._give_password({**found, **self.facts([primary])}, secret)
         self.wait_whole()
-        self._standbys(found)
+        self._standbys(found, stale)
         self.say("the cluster is whole")
 
     def _install(self, found, stale):
@@ -194,7 +195,7 @@ class Apply(Site):
         finally:
             remote.run(first, scripts.stop_alone(cluster))
 
-    def _standbys(self, found):
+    def _standbys(self, found, stale):
         """Nodes outside of the cluster: copies of the primary, asynchronous, in no vote."""
         cluster, remote = self.cluster, self.remote
         for node in cluster.outsiders:
@@ -202,7 +203,10 @@ class Apply(Site):
                 self.say(f"copying the server to {node.name}")
                 remote.run(node, scripts.clone(cluster, cluster.replication_ip.ip),
                            timeout=24 * 3600)
-            remote.run(node, scripts.start_standby(cluster), timeout=320)
+            remote.run(node, scripts.start_standby(cluster, any(
+                file.user == "postgresql" for file in stale[node])), timeout=320)
+            if words := self.outside_trouble(node, 30):  # it may have much to replay first
+                self.say(f"  {words}")
 
     def _tell_corosync(self, found, stale):
         """Before a new member starts: the others take no message from one that they do not know."""

@@ -65,6 +65,19 @@ class Site:
         return files.node_files(self.cluster, node, secret, collected,
                                 found[node].database == "yes")
 
+    def outside_trouble(self, node, patience=0):
+        """What is wrong with the standby of a node outside of the cluster; nothing: all is well."""
+        end = time.monotonic() + patience
+        while True:
+            answer = self.remote.ask(node, scripts.ask_server(self.cluster, postgres.OUTSIDE_SQL), 30)
+            said = answer.out.strip() if answer.code == 0 else "does not run"
+            if not said:
+                return ""
+            if time.monotonic() >= end:
+                return (f"{node.name}: its standby {said} (HINT: journalctl -u pgwalship-standby, or "
+                        "its log, there)")
+            time.sleep(1)
+
     def health(self, among=None):
         """From the first member that answers and has a coordinator."""
         last = health.Health()

@@ -14,6 +14,9 @@ from .edge import Refused, Site
 RESCUED = (0, 3)
 
 RESTART_DAEMON = """
+if [ -d /run/systemd/system ] && systemctl --quiet is-enabled pgwalshipd; then
+    exec systemctl restart pgwalshipd
+fi
 export OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=pgwalshipd OCF_RESKEY_user={user}
 agent=$OCF_ROOT/resource.d/pgwalship/pgwalshipd
 "$agent" stop && "$agent" start
@@ -161,10 +164,18 @@ runuser -u postgres -- {binaries}/pg_rewind -D {data} --restore-target-wal \\
             self._wait_quorum(node)
 
     def _wait_quorum(self, node):
+        inside = node in self.cluster.members
         self.wait(f"the archive on {node.name} has its quorum and is complete", lambda now: [
-            f"{name} is {now.attribute(node.name, name)}" for name, good in (
-                ("pgwalship-quorum", "held"), ("pgwalship-archive", "complete"))
-            if now.attribute(node.name, name) != good], 120)
+            f"{name} is {have.get(name) or 'unknown'}"
+            for have in [now.attributes.get(node.name, {}) if inside else self._attributes(node)]
+            for name, good in (("pgwalship-quorum", "held"), ("pgwalship-archive", "complete"))
+            if have.get(name) != good], 120)
+
+    def _attributes(self, node):
+        """What the resource agent publishes for the nodes in the cluster, of one that is outside."""
+        answer = self.remote.ask(node, f"runuser -u {self.cluster.ssh_user} -- pgwalship status --json "
+                                       "2>/dev/null | python3 /usr/share/pgwalship/ocf/node-attributes")
+        return dict(line.split(" ", 1) for line in answer.out.splitlines() if answer.code == 0)
 
     def secret(self, path, content):
         """Puts a fence agent's password script on every member: it prints the password."""

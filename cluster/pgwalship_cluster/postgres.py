@@ -94,12 +94,17 @@ def standby_unit(cluster):
 Description=PostgreSQL, a standby outside of the cluster
 After=network-online.target pgwalshipd.service
 Wants=network-online.target
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
 User=postgres
 RuntimeDirectory=postgresql
+RuntimeDirectoryMode=2775
 RuntimeDirectoryPreserve=yes
+# Here is no Pacemaker, and PostgreSQL's own restart after a crash is off.
+Restart=on-failure
+RestartSec=5
 ExecStart={cluster.postgres_bin}/postgres -D {cluster.data_directory}
 ExecReload=kill -HUP $MAINPID
 KillMode=mixed

@@ -57,14 +57,20 @@ fi
 """
 
 
-def start_standby(cluster):
-    """A standby outside of the cluster, once it is a copy of the primary."""
+def start_standby(cluster, changed):
+    """A standby outside of the cluster, once it is a copy of the primary. One that runs is left alone:
+    it may have been promoted."""
     data = q(cluster.data_directory)
+    reload = f"runuser -u postgres -- {cluster.postgres_bin}/pg_ctl -s -D {data} reload"
     return f"""
+if [ -d /run/systemd/system ]; then systemctl daemon-reload; systemctl --quiet enable pgwalship-standby; fi
+if runuser -u postgres -- {cluster.postgres_bin}/pg_ctl -D {data} status >/dev/null; then
+    {reload if changed else ':'}
+    exit 0
+fi
 runuser -u postgres -- touch {data}/standby.signal
-if [ -d /run/systemd/system ]; then
-    systemctl daemon-reload; systemctl --quiet enable --now pgwalship-standby
-elif ! runuser -u postgres -- {cluster.postgres_bin}/pg_ctl -D {data} status >/dev/null; then
+if [ -d /run/systemd/system ]; then systemctl restart pgwalship-standby
+else
     install -d -m 02775 -o postgres -g postgres /var/run/postgresql
     runuser -u postgres -- {cluster.postgres_bin}/pg_ctl -s -w -t 300 -D {data} \\
         -l {postgres.LOG_FILE} start </dev/null >/dev/null 2>&1

@@ -33,6 +33,7 @@ class Verify(Site):
         wrong += [f"constraints: '{ident}' was made by hand (HINT: crm_resource --clear)"
                   for ident in cib.made_by_hand(running)]
         wrong += health.troubles(self.cluster, self.health())
+        wrong += [words for node in self.cluster.outsiders if (words := self.outside_trouble(node))]
         wrong += self._settings()
         return wrong
 

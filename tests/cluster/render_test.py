@@ -327,12 +327,14 @@ class Planning(unittest.TestCase):
         self.found[second].foreign = True
         self.found[third].database = "elsewhere"
         outside_missing = self.found[outside]
-        outside_missing.missing = ["corosync", "pgwalshipd"]
+        outside_missing.missing = ["corosync", "pgwalshipd",
+                                   f"{self.cluster.postgres_bin}/pg_ctl"]
         said = self._refusals()
         for words in ("db1.example.com: missing: corosync (HINT", "calls itself 'localhost' (HINT",
                       "db2.example.com: it belongs to another cluster (HINT",
                       "has its configuration elsewhere (HINT",
-                      "db4.example.com: missing: pgwalshipd (HINT"):
+                      "db4.example.com: missing: pgwalshipd, /usr/lib/postgresql/15/bin/pg_ctl (HINT: "
+                      "install postgresql-15 pgwalship)"):
             self.assertIn(words, said)
 
     def test_servers_of_different_origin_are_refused(self):
