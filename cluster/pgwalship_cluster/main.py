@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from . import cib, config, files, health, ini, timing
+from . import cib, config, files, health, ini, scripts, timing
 from .apply import Apply
 from .life import Life
 from .remote import Remote, RemoteError
@@ -15,7 +15,7 @@ USAGE_ERROR = 2
 
 
 def render(cluster, only):
-    """Every file of every node, and the CIB; secrets are named, not printed."""
+    """Every file of every node, the commands, and the CIB; secrets are named, not printed."""
     for node in cluster.nodes:
         if only and node != cluster.node(only):
             continue
@@ -23,6 +23,8 @@ def render(cluster, only):
             print(f"==> {node.name}:{file.path} ({file.owner}, {file.mode:04o}"
                   f"{', marked lines' if file.block else ''})")
             print("(made by apply, not shown)\n" if file.secret else file.content.decode())
+        print(f"==> {node.name}: commands; of a node that has something already, only what it lacks")
+        print(scripts.new_node(cluster, node))
     print("==> Pacemaker's configuration (cibadmin)")
     print(cib.text(cluster))
     print("==> times that fit each other")
@@ -37,7 +39,7 @@ def _parser():
                         config.DEFAULT_PATH)
     parser.add_argument("--ssh-config", default="", help="for ssh -F")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verb = verbs.add_parser("render", help="print every file and Pacemaker's configuration")
+    verb = verbs.add_parser("render", help="print all files, commands, Pacemaker's configuration")
     verb.add_argument("node", nargs="?")
     verbs.add_parser("plan", help="what apply would change")
     verbs.add_parser("apply", help="make the nodes as the file says; can be run again")

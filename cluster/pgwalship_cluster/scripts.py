@@ -242,7 +242,10 @@ def stop_alone(cluster):
 
 def make_role(cluster, password):
     """Run where the server is the primary. The password stays here."""
-    verifier = postgres.scram_verifier(password, os.urandom(16))
+    return role(cluster, postgres.scram_verifier(password, os.urandom(16)))
+
+
+def role(cluster, verifier):
     return f"""
 runuser -u postgres -- {cluster.postgres_bin}/psql -X -q -v ON_ERROR_STOP=1 -p {cluster.postgres_port} \\
     -d postgres >/dev/null <<'END_OF_SQL'
@@ -277,3 +280,19 @@ runuser -u postgres -- {cluster.postgres_bin}/pg_basebackup -D {data} -d {info} 
     -c fast -l "clone of $(uname -n)"
 rm -f {data}/standby.signal "$unfinished"
 """
+
+
+def new_node(cluster, node):
+    """What apply runs on a node that has nothing, beside installing its files, for people."""
+    member, first = node in cluster.members, cluster.members[0]
+    parts = [make_directories(cluster), make_link_key(cluster, node)]
+    if node == first:
+        parts += [DISABLE, STOP_DEFAULT, initdb(cluster), start_alone(cluster, node),
+                  role(cluster, "(made by apply, not shown)"),
+                  "# the other members copy this server now\n", stop_alone(cluster)]
+    elif member:
+        parts += [DISABLE, STOP_DEFAULT, clone(cluster, first.address)]
+    else:
+        parts += [start_outside(cluster, False), "# once the cluster is whole\n",
+                  clone(cluster, cluster.replication_ip.ip), start_standby(cluster, False)]
+    return "".join(parts + ([START, ENABLE] if member else []))

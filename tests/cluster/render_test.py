@@ -71,6 +71,18 @@ class Rendering(unittest.TestCase):
                               capture_output=True, text=True, check=True)
         self.assertIn("replication.pgpass (postgres, 0600)", done.stdout)
         self.assertIn("(made by apply, not shown)", done.stdout)
+        self.assertNotIn("SCRAM-SHA-256$", done.stdout)
+
+    def test_the_commands_of_a_new_node_are_rendered_too(self):
+        cluster = config.load(TWO_SITES)
+        first, second, _, outside = (scripts.new_node(cluster, node) for node in cluster.nodes)
+        for text, has, lacks in (
+                (first, "bin/initdb", "bin/pg_basebackup"), (first, "CREATE ROLE", "SCRAM-SHA-256"),
+                (second, "pg_basebackup -D /srv/postgresql/15 -d 'host=10.1.0.11 ", "bin/initdb"),
+                (outside, "systemctl restart pgwalship-standby", "service corosync")):
+            self.assertIn(has, text)
+            self.assertNotIn(lacks, text)
+            subprocess.run(["sh", "-n"], input=text.encode(), check=True)
 
     def test_secret_files_are_for_their_owner_alone(self):
         cluster = config.load(LAB)
