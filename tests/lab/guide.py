@@ -6,7 +6,8 @@ import re
 GUIDE = pathlib.Path(__file__).resolve().parents[2] / "docs/cluster.md"
 
 _PROGRAM = (r"(?:apt-get|apt-ftparchive|cmake|scripts/\w|tests/lab/lab|pgwalship(?:-cluster)? |crm_mon|"
-            r"stonith_admin|cibadmin|systemctl|hostnamectl|pg_dropcluster|pg_ctl|ssh |mkdir)")
+            r"stonith_admin|cibadmin|crm_resource|systemctl|journalctl|hostnamectl|pg_dropcluster|pg_ctl|"
+            r"ssh |mkdir|runuser|psql|kill |ip |rm |mv )")
 
 # As they stand in the guide, in the order in which the scenario `guide` runs them on a whole cluster:
 # from where an administrator works, or on a node.
@@ -14,11 +15,10 @@ ADMIN, NODE = "from outside", "on a node"
 RUN = {
     "ssh root@pgdb1.example.com": ADMIN,
     "pgwalship-cluster secret /etc/pgwalship/fence/ipmi1 < password": ADMIN,
-    "pgwalship-cluster -c pgwalship.conf render": ADMIN,
-    "pgwalship-cluster -c pgwalship.conf plan": ADMIN,
-    "pgwalship-cluster -c pgwalship.conf apply": ADMIN,
-    "pgwalship-cluster -c pgwalship.conf verify": ADMIN,
+    "pgwalship-cluster render": ADMIN,
+    "pgwalship-cluster plan": ADMIN,
     "pgwalship-cluster apply": ADMIN,
+    "pgwalship-cluster verify": ADMIN,
     "pgwalship-cluster status": ADMIN,
     "cibadmin --query": NODE,
     "crm_mon -1Arf": NODE,
@@ -29,6 +29,15 @@ RUN = {
     "pgwalship-cluster unstandby pgdb2.example.com": ADMIN,
     "pgwalship-cluster switchover": ADMIN,
 }
+
+# Of a second site, in the scenario site_lost.
+PROMOTE = ("runuser -u postgres -- /usr/lib/postgresql/15/bin/pg_ctl -D /var/lib/postgresql/15/main "
+           "promote")
+_STOP = "systemctl disable --now pacemaker corosync"
+_FORGET = "rm -f /etc/corosync/corosync.conf /var/lib/postgresql/pacemaker/PGSQL.lock"
+_KEEP = "mv /var/lib/postgresql/15/main /var/lib/postgresql/15/lost"
+CLEAR = f"{_STOP}\n{_FORGET}\n{_KEEP}"
+STOP_STANDBY = "systemctl stop pgwalship-standby"
 
 # What cannot be run just so on a whole cluster, and where it is run instead.
 ELSEWHERE = {
@@ -46,13 +55,25 @@ ELSEWHERE = {
     "apt-get install corosync pacemaker pacemaker-cli-utils resource-agents fence-agents "
     "postgresql-15 openssh-server pgwalship": "roots.PACKAGES; compared by tests/cluster/guide_test",
     "scripts/package": "the test package.deb",
-    "pg_dropcluster 15 main": "the lab's PostgreSQL is installed with create_main_cluster = false",
+    "pg_dropcluster --stop 15 main": "the lab's PostgreSQL is installed with create_main_cluster = false",
     "stonith_admin --reboot pgdb2.example.com": "the scenario guide, which waits for the end of it",
     "pgwalship-cluster rejoin pgdb1.example.com": "scenarios 1 to 3 and 12 to 23, whoever it was",
     "pgwalship rescue": "by rejoin",
     "pgwalship-cluster upgrade 'apt-get install -y pgwalship'": "the scenario upgrade",
-    "pg_ctl promote": "the end of the scenario add_node's machine; a person's decision",
-    "systemctl stop pacemaker corosync": "tests/lab/lab up --init systemd, at apply",
+    PROMOTE: "the scenario site_lost",
+    _STOP: "the scenario site_lost; without systemd by service and update-rc.d",
+    _FORGET: "the scenario site_lost",
+    _KEEP: "the scenario site_lost",
+    STOP_STANDBY: "the scenario site_lost, with tests/lab/lab up --init systemd",
+    "journalctl -u pgwalship-standby": "by hand; the unit: second_site with --init systemd",
+    "systemctl stop pacemaker corosync": "the scenario off_and_on; without systemd by service",
+    "systemctl start corosync pacemaker": "the scenario off_and_on; without systemd by service",
+    "runuser -u postgres -- createuser --pwprompt app": "asks a person; course.LEDGER does it in SQL",
+    "psql -h 10.10.10.105 -U app postgres": "asks a person; witnesses.Writer logs in so",
+    "crm_mon -Arf -i1": "has no end; the scenario guide, as crm_mon -1Arf",
+    "crm_resource --cleanup": "by rejoin, for one resource and node",
+    "kill -9 $(head -n1 /var/lib/postgresql/15/main/postmaster.pid)": "scenarios 2, 7, 10 and others",
+    "ip address del 10.10.10.105/24 dev eth0": "scenario 5",
     "apt-get install apt-utils": "tests/cluster/mirror",
     "mkdir -p /srv/mirror && cd /srv/mirror": "tests/cluster/mirror",
     "apt-get -o Dir::Cache::archives=/srv/mirror -o Dir::State::status=/dev/null install "

@@ -1,5 +1,7 @@
 """The life of a node, on a running cluster with a client that writes all the time."""
 
+import concurrent.futures
+import json
 import os
 import signal
 import subprocess
@@ -8,11 +10,13 @@ import time
 import guide
 import recovery
 import room
+import second_site
 import trial
 import witnesses
+from pgwalship_cluster import scripts
 
-SECOND_SITE = "pgdb4.example.com"
 HOME = "/var/lib/postgresql/.ssh"
+PASSWORD_FILE = "/etc/pgwalship/replication.pgpass"
 FENCED = "pgdb2.example.com"  # by the guide
 
 
@@ -23,7 +27,7 @@ class Life(trial.Trial):
         self.wait_whole(60)
         state = self.health()
         backup = recovery.Recovery(self.lab, self.cluster)
-        writer = witnesses.Writer(backup.next_row(state.primary))
+        self.writer = writer = witnesses.Writer(backup.next_row(state.primary))
         watcher = witnesses.Watcher(self.lab, self.names, recovery.postgres_uid(self.lab))
         watcher.start()
         writer.start()
@@ -111,8 +115,8 @@ cd /etc/pgwalship; cp -p known_hosts known_hosts.away; : >known_hosts; mv {HOME}
 find /{recovery.ARCHIVE} -mindepth 1 -delete
 kill -TERM $(cat /run/pgwalship/pgwalshipd.pid); pkill -f '[p]gwalship receive' || true""")
         try:
-            self._until(90, f"{sync} says that its archive is incomplete", lambda: self.health()
-                        .attribute(sync, "pgwalship-archive") == "incomplete")
+            self.until(90, f"{sync} says that its archive is incomplete", lambda: self.health()
+                       .attribute(sync, "pgwalship-archive") == "incomplete")
             scores = self.lab.run_in(state.primary, "crm_simulate", "-sL").stdout
             line = next((line for line in scores.splitlines() if "postgresql:" in line and sync in
                          line and "promotion score" in line), "")
@@ -129,7 +133,7 @@ kill -TERM $(cat /run/pgwalship/pgwalshipd.pid); pkill -f '[p]gwalship receive' 
             self.fail(f"{sync} is not the primary")
 
     @staticmethod
-    def _until(seconds, what, condition, pause=0.5):
+    def until(seconds, what, condition, pause=0.5):
         end = time.time() + seconds
         while not condition():
             if time.time() > end:
@@ -148,7 +152,7 @@ kill -TERM $(cat /run/pgwalship/pgwalshipd.pid); pkill -f '[p]gwalship receive' 
             time.sleep(0.5)
         while self.lab.ask("status", name) != "on":  # the power switch gives it power again
             time.sleep(0.5)
-        self._wait_ssh(name)
+        self.wait_ssh(name)
         self._die_while_copying(name)
         self.command("apply")
         self._verified()
@@ -159,7 +163,7 @@ kill -TERM $(cat /run/pgwalship/pgwalshipd.pid); pkill -f '[p]gwalship receive' 
         mark = var / "pacemaker/unfinished-copy"
         with open(self.lab.directory / "killed.log", "wb") as log, subprocess.Popen(
                 self.lab.cluster_command("apply"), stdout=log, stderr=log) as process:
-            self._until(60, f"a copy begins on {name}", lambda: process.poll() is not None or (
+            self.until(60, f"a copy begins on {name}", lambda: process.poll() is not None or (
                 mark.exists() and any((var / "15/main").iterdir())), 0.01)
             process.kill()
             # In here are no processes but the lab's.
@@ -167,50 +171,103 @@ kill -TERM $(cat /run/pgwalship/pgwalshipd.pid); pkill -f '[p]gwalship receive' 
         if process.returncode != -signal.SIGKILL:
             self.fail(f"apply ended with {process.returncode} before it was killed")
         # Its shell on the node goes on, if only to its end.
-        self._until(10, "the copy ends", lambda: subprocess.run(
+        self.until(10, "the copy ends", lambda: subprocess.run(
             ["pgrep", "-x", "pg_basebackup"], stdout=subprocess.DEVNULL, check=False).returncode != 0)
         if not mark.exists():
             self.fail("the copy was over before it was killed")
+
+    def _password(self, state):
+        """The replication password is changed by hand: the role's, then a node's file."""
+        primary, first = state.primary, self.names[0]
+        recovery.psql(self.lab, primary, "alter role replicator password 'by hand'")
+        self.told("plan", 0, f"{primary}: give the role replicator the password of {PASSWORD_FILE}")
+        self.told("verify", 1, f"{primary}: the role replicator does not take the password")
+        recovery.psql(self.lab, primary,
+                      "select pg_terminate_backend(pid) from pg_stat_replication")
+        time.sleep(3)
+        if recovery.psql(self.lab, primary, "select 1 from pg_stat_replication"):
+            self.fail("a standby logs in with a password that is not the role's")
+        self.command("apply")
+        self._verified()
+        self.lab.run_in(first, "sed", "-i", "s/:[^:]*$/:wrong/", PASSWORD_FILE)
+        self.told("plan", 0, f"{first}: change {PASSWORD_FILE}\n1 changes\n")
+        self.told("verify", 1, f"{first}: {PASSWORD_FILE} is not as rendered")
+        self.command("apply")
+        self._verified()
+        old = self.lab.run_in(first, "cat", PASSWORD_FILE).stdout
+        for name in self.names:  # the guide's way to a new one
+            self.lab.run_in(name, "rm", PASSWORD_FILE)
+        self.command("apply")
+        self._verified()
+        if self.lab.run_in(first, "cat", PASSWORD_FILE).stdout == old:
+            self.fail("the password is the old one")
+
+    def told(self, verb, code, words):
+        done = subprocess.run(self.lab.cluster_command(verb), capture_output=True, text=True,
+                              check=False, timeout=60)
+        if done.returncode != code or words not in done.stdout:
+            self.fail(f"{verb} ends with {done.returncode} and does not say '{words}': "
+                      f"{done.stdout}{done.stderr}")
+        password = self.lab.run_in(self.names[1], "cat", PASSWORD_FILE).stdout.strip()
+        if password.rpartition(":")[2] in done.stdout + done.stderr:
+            self.fail(f"{verb} prints the password")
+
+    def _off_and_on(self, state):
+        """All of it, standbys first, the primary last, and on again."""
+        stop, start = (("systemctl stop pacemaker corosync", "systemctl start corosync pacemaker")
+                       if self.with_systemd else (scripts.STOP, scripts.START))
+        for name in sorted(self.names, key=lambda name: name == state.primary):
+            self.lab.run_in(name, "sh", "-ec", f"{{ {stop}\n}} >/dev/null 2>&1", timeout=120)
+        for name in self.names:
+            if self._locked(name):
+                self.fail(f"{name} has its lock after an orderly stop")
+        # At the same time: a majority that is up fences whoever is late.
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            list(pool.map(lambda name: self.lab.run_in(
+                name, "sh", "-ec", f"{{ {start}\n}} >/dev/null 2>&1", timeout=120), self.names))
+        self.wait_whole(180)
+        self._verified()
+
+    @property
+    def with_systemd(self):
+        return json.loads((self.lab.directory / "machines.json").read_text())["init"] == "systemd"
 
     def _upgrade(self, _state):
         self.command("upgrade", "pgwalship --version >/dev/null")
 
     def _second_site(self, _state):
         """A node outside of the cluster, with an archive and an asynchronous standby."""
-        self.lab.ask("on", SECOND_SITE)
-        self._wait_ssh(SECOND_SITE)
+        self.lab.ask("on", second_site.NAME)
+        self.wait_ssh(second_site.NAME)
         self._add("site=siteb", "site = sitea\n")
-        self._archive_fills()
-        state = self.health()
-        rows = recovery.psql(self.lab, state.primary, "select sync_state from pg_stat_replication "
-                             f"where application_name = '{SECOND_SITE}' and state = 'streaming'")
-        if rows != "async":
-            self.fail(f"the second site's standby is '{rows}', not async")
+        second_site.SecondSite(self).run()
+
+    def _site_lost(self, _state):
+        """After second_site."""
+        if not self.cluster.outsiders:
+            raise trial.Failure("there is no second site (HINT: lab run second_site,site_lost)")
+        time.sleep(3)
+        self.writer.stop()  # what it still gets acknowledged would be lost with the site
+        second_site.SecondSite(self).takes_over_and_back()
+        self.wait_whole(60)
+        self._verified()
 
     def _add_node(self, _state):
         """The same machine becomes a member."""
         self._add("site=sitea", "second-ring = pgdb4.example.com 10.10.20.106\n")
-        self.names.append(SECOND_SITE)
+        self.names.append(second_site.NAME)
 
     def _add(self, site, more):
         path = self.lab.directory / "pgwalship.conf"
         text = "\n".join(line for line in room.CONFIG.splitlines() if "pgdb4" not in line)
         last = "address=10.10.10.103\n"
-        text = text.replace(last, f"{last}node = {SECOND_SITE} {site} address=10.10.10.106\n")
+        text = text.replace(last, f"{last}node = {second_site.NAME} {site} address=10.10.10.106\n")
         path.write_text(text.rstrip("\n") + "\n" + more)
         self.command("apply")
         self.cluster = trial.config.load(str(path))
         self._verified()
 
-    def _archive_fills(self):
-        end = time.time() + 60
-        backup = recovery.Recovery(self.lab, self.cluster)
-        while backup.archive(self.names[0]) - backup.archive(SECOND_SITE):
-            if time.time() > end:
-                raise trial.Failure("the second site's archive does not fill")
-            time.sleep(1)
-
-    def _wait_ssh(self, name):
+    def wait_ssh(self, name):
         end = time.time() + 30
         while self.lab.run_in(name, "pgrep", "-x", "sshd", check=False).returncode != 0:
             if time.time() > end:

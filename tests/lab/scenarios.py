@@ -61,8 +61,11 @@ LIVES = [
              40),
     Scenario("guide", "every command of this guide, and a node fenced by hand", (), True, 40),
     Scenario("replace", "a machine is lost with its disk and replaced", (), True, 40),
+    Scenario("password", "the replication password is changed by hand, and made right", (), True, 30),
+    Scenario("off_and_on", "all of it is stopped in order, and started again", (), True, 150),
     Scenario("upgrade", "rolling upgrade of pgwalship", (), True, 10),
-    Scenario("second_site", "an archive at a second site is added", (), True, 10),
+    Scenario("second_site", "an archive and a standby at a second site", (), True, 10),
+    Scenario("site_lost", "the second site takes over, and gives it back", (), True, 10),
     Scenario("add_node", "a member is added", (), True, 90),
 ]
 
