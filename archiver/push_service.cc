@@ -254,8 +254,9 @@ TimePoint PushService::tick(TimePoint now) {
   if (shipper_.next_wakeup() <= now) {
     feed(Tick{});
   }
+  const TimePoint next = std::min(shipper_.next_wakeup(), timelines_.tick(now));
   if (options_.pg_wal.empty()) {
-    return shipper_.next_wakeup();
+    return next;
   }
   if (next_space_check_ <= now) {
     next_space_check_ = now + kSpaceCheckInterval;
@@ -268,7 +269,7 @@ TimePoint PushService::tick(TimePoint now) {
       };
     });
   }
-  return std::min(shipper_.next_wakeup(), next_space_check_);
+  return std::min(next, next_space_check_);
 }
 
 // Actions --------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kQuestionsMax = 256;
 // History files read at a time. Numbers above are met by the next push.
 constexpr std::size_t kHistoriesReadMax = 64;
+constexpr std::chrono::seconds kReviewInterval{5};
 
 struct Rivals {
   TimelineWatch::Rival present;
@@ -32,6 +33,18 @@ TimelineWatch::Rival read_rival(const File& file, const WalName& name) {
   });
   rival.origin = facts.ok() ? facts.value().origin : "";
   return rival;
+}
+
+// Timelines of whose history quarantine holds another content that nobody decided about.
+Result<std::set<std::uint32_t>> undecided_histories(const ArchiveStore& store) {
+  TRY_ASSIGN(const auto conflicts, store.conflicts());
+  std::set<std::uint32_t> timelines;
+  for (const auto& each : conflicts) {
+    if (each.name.kind() == WalKind::kHistory) {
+      timelines.insert(each.name.timeline());
+    }
+  }
+  return timelines;
 }
 
 }  // namespace
@@ -121,13 +134,74 @@ void TimelineService::refused(const Put& put, std::unique_ptr<File> staged) {
   std::ignore = scans_.post([this, refused, name = put.name]() -> Worker::Completion {
     auto rivals = std::make_shared<Rivals>();
     rivals->refused = read_rival(**refused, name);
+    const auto undecided = undecided_histories(store_);
+    rivals->refused.is_undecided = undecided.ok() && undecided.value().contains(name.timeline());
     if (const auto present = store_.open(name); present.ok()) {
       rivals->present = read_rival(*present.value().file, name);
     }
     return [this, rivals, timeline = name.timeline()] {
-      report(watch_.refused_history(timeline, rivals->present, rivals->refused));
+      report(watch_.refused_history(timeline, rivals->present, rivals->refused, now_));
     };
   });  // when the disk is too slow, the conflict itself is in the log
+}
+
+TimePoint TimelineService::tick(TimePoint now) {
+  now_ = now;
+  if (watch_.alarms().empty()) {
+    return kNever;
+  }
+  if (next_review_ <= now) {
+    next_review_ = now + kReviewInterval;
+    review();
+  }
+  return next_review_;
+}
+
+// In one job with the quarantine: what was refused after it was looked at comes after it here, too.
+void TimelineService::review() {
+  if (reviewing_) {
+    return;
+  }
+  std::vector<std::uint32_t> known = watch_.known();
+  if (known.size() > kHistoriesReadMax) {
+    known.erase(known.begin(), known.end() - kHistoriesReadMax);
+  }
+  std::vector<WalName> segments;
+  for (const TimelineWatch::Alarm& alarm : watch_.alarms()) {
+    if (alarm.last) {
+      segments.push_back(alarm.last->name);
+    }
+  }
+  reviewing_ = scans_.post([this, known, segments]() -> Worker::Completion {
+    const auto undecided = undecided_histories(store_);
+    auto look = std::make_shared<TimelineWatch::Look>();
+    for (const std::uint32_t timeline : known) {
+      auto text = read_small_file(store_, WalName::history_of(timeline), kTimelineHistoryBytesMax);
+      if (text.ok()) {
+        look->histories[timeline] = std::move(text).value();
+      } else if (text.error().code == Errc::kNotFound) {
+        look->histories[timeline] = std::nullopt;
+      }
+    }
+    for (const WalName& name : segments) {
+      const auto present = store_.open(name);
+      if (!present.ok() && present.error().code == Errc::kNotFound) {
+        look->missing.insert(name.text());
+      }
+    }
+    if (undecided.ok()) {
+      look->undecided = undecided.value();
+    }
+    return [this, look, is_known = undecided.ok()] {
+      reviewing_ = false;
+      if (!is_known) {
+        return;  // the next look is soon
+      }
+      for (const TimelineWatch::Alarm& alarm : watch_.review(*look, now_)) {
+        log_.info("no longer so: " + alarm.text);
+      }
+    };
+  });
 }
 
 void TimelineService::report(const std::optional<TimelineWatch::Alarm>& alarm) {

@@ -32,6 +32,10 @@ class TimelineService {
 
   const TimelineWatch& watch() const { return watch_; }
 
+  // While there are alarms the archive is looked at again every few seconds. For
+  // EventLoop::on_turn.
+  TimePoint tick(TimePoint now);
+
  private:
   struct Question {
     WalName name;
@@ -42,6 +46,7 @@ class TimelineService {
   using Histories = std::map<std::uint32_t, std::string>;
 
   void ask();
+  void review();
   void judge(const Histories& read);
   void report(const std::optional<TimelineWatch::Alarm>& alarm);
 
@@ -51,6 +56,9 @@ class TimelineService {
   TimelineWatch watch_;
   std::vector<Question> questions_;  // for the next job
   std::vector<Question> asked_;      // of the job that runs
+  TimePoint now_{};                  // of the last turn
+  TimePoint next_review_{};
+  bool reviewing_ = false;
 };
 
 }  // namespace pgwalship

@@ -61,23 +61,34 @@ std::uint32_t TimelineWatch::owner(const TimelineHistory& history, std::uint64_t
 std::optional<TimelineWatch::Alarm> TimelineWatch::stored(const WalName& name,
                                                           std::uint32_t header_timeline,
                                                           std::uint32_t segment_bytes) {
+  const Segment segment{name, header_timeline, segment_bytes};
+  std::optional<Alarm> alarm = judge(segment);
+  if (!alarm) {
+    return std::nullopt;
+  }
+  alarm->last = segment;
+  return raise(std::move(*alarm));
+}
+
+std::optional<TimelineWatch::Alarm> TimelineWatch::judge(const Segment& segment) const {
+  const auto& [name, header_timeline, segment_bytes] = segment;
   const std::uint32_t timeline = name.timeline();
   const std::uint64_t start = name.start_lsn(segment_bytes);
   const auto own = histories_.find(timeline);
   if (own != histories_.end() && own->second) {
     const TimelineFork& origin = own->second->origin();
     if (start + segment_bytes <= origin.lsn) {
-      return raise({Kind::kBeforeFork, timeline, 1,
-                    name.text() + " lies before the fork: " + timeline_words(timeline) + " left " +
-                        timeline_words(origin.parent) + " only at " + lsn_text(origin.lsn),
-                    kSplitBrain});
+      return Alarm{Kind::kBeforeFork, timeline, 1,
+                   name.text() + " lies before the fork: " + timeline_words(timeline) + " left " +
+                       timeline_words(origin.parent) + " only at " + lsn_text(origin.lsn),
+                   kSplitBrain};
     }
     if (const std::uint32_t expected = owner(*own->second, start); header_timeline != expected) {
-      return raise({Kind::kWrongParent, timeline, 1,
-                    name.text() + " was begun on " + timeline_words(header_timeline) + ", but by " +
-                        WalName::history_of(timeline).text() + " that part is " +
-                        timeline_words(expected) + "'s",
-                    kSplitBrain});
+      return Alarm{Kind::kWrongParent, timeline, 1,
+                   name.text() + " was begun on " + timeline_words(header_timeline) + ", but by " +
+                       WalName::history_of(timeline).text() + " that part is " +
+                       timeline_words(expected) + "'s",
+                   kSplitBrain};
     }
   }
   // Of several children the one that left last: what is before its fork is its own line's.
@@ -94,18 +105,24 @@ std::optional<TimelineWatch::Alarm> TimelineWatch::stored(const WalName& name,
   if (last_child == nullptr || start <= last_child->origin().lsn) {
     return std::nullopt;
   }
-  return raise({Kind::kBeyondFork, timeline, 1,
-                name.text() + " lies beyond the fork: " + timeline_words(last_child->timeline) +
-                    " left " + timeline_words(timeline) + " at " +
-                    lsn_text(last_child->origin().lsn) + ", and no recovery to it reads this",
-                kTwoServers});
+  return Alarm{Kind::kBeyondFork, timeline, 1,
+               name.text() + " lies beyond the fork: " + timeline_words(last_child->timeline) +
+                   " left " + timeline_words(timeline) + " at " +
+                   lsn_text(last_child->origin().lsn) + ", and no recovery to it reads this",
+               kTwoServers};
 }
 
 std::optional<TimelineWatch::Alarm> TimelineWatch::stored_history(std::uint32_t timeline) {
-  const std::optional<TimelineHistory>& history = histories_.at(timeline);
-  if (!history) {
+  std::optional<Alarm> alarm = judge_history(timeline);
+  return alarm ? raise(std::move(*alarm)) : std::nullopt;
+}
+
+std::optional<TimelineWatch::Alarm> TimelineWatch::judge_history(std::uint32_t timeline) const {
+  const auto found = histories_.find(timeline);
+  if (found == histories_.end() || !found->second) {
     return std::nullopt;
   }
+  const std::optional<TimelineHistory>& history = found->second;
   for (std::size_t i = history->forks.size(); i-- > 0;) {
     const auto ancestor = histories_.find(history->forks[i].parent);
     if (ancestor == histories_.end() || !ancestor->second) {
@@ -115,13 +132,13 @@ std::optional<TimelineWatch::Alarm> TimelineWatch::stored_history(std::uint32_t 
         ancestor->first,
         {history->forks.begin(), history->forks.begin() + static_cast<std::ptrdiff_t>(i)}};
     if (said.forks != ancestor->second->forks) {
-      return raise({Kind::kSplitBrain, timeline, 0,
-                    "split brain: " + WalName::history_of(timeline).text() + " says that " +
-                        timeline_words(ancestor->first) + " came from " +
-                        (said.forks.empty() ? "nowhere" : history_text(said)) + ", but " +
-                        WalName::history_of(ancestor->first).text() + " says " +
-                        history_text(*ancestor->second),
-                    kSplitBrain});
+      return Alarm{Kind::kSplitBrain, timeline, 0,
+                   "split brain: " + WalName::history_of(timeline).text() + " says that " +
+                       timeline_words(ancestor->first) + " came from " +
+                       (said.forks.empty() ? "nowhere" : history_text(said)) + ", but " +
+                       WalName::history_of(ancestor->first).text() + " says " +
+                       history_text(*ancestor->second),
+                   kSplitBrain};
     }
     break;  // whoever wrote that one was compared with its ancestors then
   }
@@ -130,12 +147,58 @@ std::optional<TimelineWatch::Alarm> TimelineWatch::stored_history(std::uint32_t 
 
 std::optional<TimelineWatch::Alarm> TimelineWatch::refused_history(std::uint32_t timeline,
                                                                    const Rival& present,
-                                                                   const Rival& refused) {
-  return raise({Kind::kSplitBrain, timeline, 0,
-                "split brain: there are two timelines " + std::to_string(timeline) +
-                    ": the archive's " + rival_words(timeline, present) + ", the refused one " +
-                    rival_words(timeline, refused),
-                kSplitBrain});
+                                                                   const Rival& refused,
+                                                                   TimePoint now) {
+  Alarm alarm{Kind::kSplitBrain, timeline, 0,
+              "split brain: there are two timelines " + std::to_string(timeline) +
+                  ": the archive's " + rival_words(timeline, present) + ", the refused one " +
+                  rival_words(timeline, refused),
+              kSplitBrain};
+  alarm.refused_at = now;
+  alarm.was_in_quarantine = refused.is_undecided;
+  return raise(std::move(alarm));
+}
+
+std::vector<std::uint32_t> TimelineWatch::known() const {
+  std::vector<std::uint32_t> timelines;
+  for (const auto& [timeline, history] : histories_) {
+    timelines.push_back(timeline);
+  }
+  return timelines;
+}
+
+bool TimelineWatch::stands(Alarm& alarm, const Look& look, TimePoint now) const {
+  if (alarm.last) {
+    const std::optional<Alarm> again = judge(*alarm.last);
+    return again && again->kind == alarm.kind && !look.missing.contains(alarm.last->name.text());
+  }
+  if (!alarm.refused_at) {
+    const std::optional<Alarm> again = judge_history(alarm.timeline);
+    return again && again->text == alarm.text;
+  }
+  if (look.undecided.contains(alarm.timeline)) {
+    alarm.was_in_quarantine = true;
+    return true;
+  }
+  return !alarm.was_in_quarantine && now - *alarm.refused_at < kRefusedLasts;
+}
+
+std::vector<TimelineWatch::Alarm> TimelineWatch::review(const Look& look, TimePoint now) {
+  for (const auto& [timeline, text] : look.histories) {
+    histories_.erase(timeline);
+    if (text) {
+      learn(timeline, *text);
+    }
+  }
+  std::vector<Alarm> over;
+  std::erase_if(alarms_, [&](Alarm& alarm) {
+    const bool is_over = !stands(alarm, look, now);
+    if (is_over) {
+      over.push_back(alarm);
+    }
+    return is_over;
+  });
+  return over;
 }
 
 std::optional<TimelineWatch::Alarm> TimelineWatch::raise(Alarm alarm) {
@@ -146,6 +209,9 @@ std::optional<TimelineWatch::Alarm> TimelineWatch::raise(Alarm alarm) {
   });
   if (known != alarms_.end()) {
     known->count += alarm.count;
+    known->last = alarm.last;
+    known->refused_at = alarm.refused_at;
+    known->was_in_quarantine = alarm.was_in_quarantine;
     return std::nullopt;
   }
   if (alarms_.size() == kAlarmsMax) {

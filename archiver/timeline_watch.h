@@ -1,5 +1,6 @@
 // Whether what is pushed fits the timelines that the archive knows. Pure: it is told what history
-// files say and what was stored, and answers with what to say about it, once.
+// files say and what was stored, and answers with what to say about it, once. An alarm stands as
+// long as a look at the archive still shows what it tells.
 //
 // Nothing is refused here. A primary that shuts down while its successor is up finishes its old
 // timeline lawfully, and refusing a segment would make a server keep it, and all after it, until
@@ -7,6 +8,7 @@
 // a name that is taken, is refused by the store.
 #pragma once
 
+#include "base/clock.h"
 #include "wal/timeline_graph.h"
 
 #include <cstdint>
@@ -15,6 +17,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace pgwalship {
 
@@ -26,12 +29,21 @@ class TimelineWatch {
     kWrongParent,  // a segment whose first page is of a timeline that it cannot come from
     kSplitBrain,   // two histories contradict each other
   };
+  struct Segment {
+    WalName name;
+    std::uint32_t header_timeline;
+    std::uint32_t bytes;
+  };
   struct Alarm {
     Kind kind = Kind::kBeyondFork;
     std::uint32_t timeline = 0;
     std::uint64_t count = 1;  // of segments
     std::string text;         // of the first
     std::string hint;
+    // For review().
+    std::optional<Segment> last = {};          // of the segments
+    std::optional<TimePoint> refused_at = {};  // of a refused history: when it was last
+    bool was_in_quarantine = false;            // and whether a look has shown it there
   };
 
   bool knows(std::uint32_t timeline) const { return histories_.contains(timeline); }
@@ -49,17 +61,35 @@ class TimelineWatch {
   // A history was refused because another one has its name (H8). Texts as they are in the files.
   struct Rival {
     std::string text;
-    std::string origin;  // the node that pushed it; may be empty
+    std::string origin;         // the node that pushed it; may be empty
+    bool is_undecided = false;  // of the refused one: it is in quarantine, for an operator
   };
   std::optional<Alarm> refused_history(std::uint32_t timeline, const Rival& present,
-                                       const Rival& refused);
+                                       const Rival& refused, TimePoint now);
 
-  // All there were, the latest last; at most kAlarmsMax.
+  // The archive as it is now.
+  struct Look {
+    // What is in known(); nothing: it is not there any more. What is left out is as it was.
+    std::map<std::uint32_t, std::optional<std::string>> histories;
+    std::set<std::uint32_t> undecided;  // timelines of whose history quarantine holds another one
+    std::set<std::string> missing;      // of the alarms' last segments
+  };
+  std::vector<std::uint32_t> known() const;
+  // Drops what is no longer true; returns it, to be logged.
+  std::vector<Alarm> review(const Look& look, TimePoint now);
+  // PostgreSQL tries once a minute. What is not in quarantine as undecided, because it was decided
+  // about before, stands for so long after the last try.
+  static constexpr std::chrono::minutes kRefusedLasts{5};
+
+  // All that stand, the latest last; at most kAlarmsMax.
   static constexpr std::size_t kAlarmsMax = 64;
   const std::deque<Alarm>& alarms() const { return alarms_; }
 
  private:
   std::optional<Alarm> raise(Alarm alarm);
+  std::optional<Alarm> judge(const Segment& segment) const;
+  std::optional<Alarm> judge_history(std::uint32_t timeline) const;
+  bool stands(Alarm& alarm, const Look& look, TimePoint now) const;
   // The timeline that wrote byte `lsn` of the line of `history`.
   static std::uint32_t owner(const TimelineHistory& history, std::uint64_t lsn);
 

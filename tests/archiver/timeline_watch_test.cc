@@ -26,7 +26,14 @@ class TimelineWatchTest : public testing::Test {
     return alarm ? std::string(to_word(alarm->kind)) : "none";
   }
 
+  std::size_t lowered(const TimelineWatch::Look& look) { return watch_.review(look, now_).size(); }
+  void refuse(bool is_undecided) {
+    watch_.refused_history(3, {"1\t0/5000060\tx\n", "pgdb1"},
+                           {"1\t0/6000060\tx\n", "pgdb2", is_undecided}, now_);
+  }
+
   TimelineWatch watch_;
+  TimePoint now_{std::chrono::hours(1)};
 };
 
 TEST_F(TimelineWatchTest, AFailoverIsNoAlarm) {
@@ -114,12 +121,56 @@ TEST_F(TimelineWatchTest, H8AHistoryThatContradictsItsParentsIsASplitBrain) {
 
 TEST_F(TimelineWatchTest, H8ARefusedHistoryIsASplitBrainWithBothContents) {
   const auto alarm = watch_.refused_history(3, {"1\t0/5000060\tx\n", "pgdb1"},
-                                            {"1\t0/5000060\tx\n2\t0/7000000\tx\n", "pgdb2"});
+                                            {"1\t0/5000060\tx\n2\t0/7000000\tx\n", "pgdb2"}, now_);
   ASSERT_TRUE(alarm);
   EXPECT_EQ(alarm->text,
             "split brain: there are two timelines 3: the archive's came from 1 until 0/5000060 "
             "(pushed by pgdb1), the refused one came from 1 until 0/5000060, 2 until 0/7000000 "
             "(pushed by pgdb2)");
+}
+
+TEST_F(TimelineWatchTest, H8ARefusedHistoryStandsUntilTheConflictIsDecided) {
+  refuse(true);
+  now_ += std::chrono::hours(9);
+  EXPECT_EQ(lowered({.histories = {}, .undecided = {3}, .missing = {}}), 0U);
+  ASSERT_THAT(watch_.alarms(), SizeIs(1));
+  EXPECT_EQ(lowered({.histories = {}, .undecided = {2}, .missing = {}}), 1U);
+  EXPECT_THAT(watch_.alarms(), SizeIs(0));
+}
+
+// Quarantine says of it that it was decided: only the tries themselves tell of the server.
+TEST_F(TimelineWatchTest, H8AServerThatGoesOnAfterTheDecisionIsAnAlarmUntilItIsSilent) {
+  refuse(false);
+  EXPECT_EQ(lowered({}), 0U);
+  now_ += std::chrono::minutes(4);
+  refuse(false);
+  now_ += std::chrono::minutes(4);
+  EXPECT_EQ(lowered({}), 0U);
+  now_ += std::chrono::minutes(2);
+  EXPECT_EQ(lowered({}), 1U);
+}
+
+TEST_F(TimelineWatchTest, H8ContradictoryHistoriesStandUntilOneOfThemIsAnother) {
+  watch_.learn(2, "1\t0/5000060\tx\n");
+  watch_.learn(3, "1\t0/6000060\tx\n2\t0/9000000\tx\n");
+  watch_.stored_history(3);
+  EXPECT_EQ(lowered({}), 0U);
+  EXPECT_EQ(lowered({.histories = {{2, "1\t0/6000060\tx\n"}}, .undecided = {}, .missing = {}}), 1U);
+  EXPECT_THAT(watch_.alarms(), SizeIs(0));
+  EXPECT_EQ(kind_of(watch_.stored_history(3)), "none");
+}
+
+TEST_F(TimelineWatchTest, H39SegmentsBeyondAForkStandUntilTheLastOfThemIsGone) {
+  watch_.learn(2, "1\t0/5000060\tx\n");
+  stored(1, 6);
+  stored(1, 7);
+  EXPECT_EQ(lowered({.histories = {}, .undecided = {}, .missing = {segment_text(1, 6, kBytes)}}),
+            0U);
+  EXPECT_EQ(lowered({.histories = {}, .undecided = {}, .missing = {segment_text(1, 7, kBytes)}}),
+            1U);
+  EXPECT_EQ(kind_of(stored(1, 8)), "beyond_fork") << "it is news again";
+  EXPECT_EQ(lowered({.histories = {{2, std::nullopt}}, .undecided = {}, .missing = {}}), 1U)
+      << "there is no such fork any more";
 }
 
 TEST_F(TimelineWatchTest, ADamagedHistoryIsNotWaitedFor) {
