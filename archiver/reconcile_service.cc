@@ -34,6 +34,7 @@ void ReconcileService::reconcile(const std::string& peer, TimePoint now, ReportH
                              .compared = view.compared + (view.comparing ? 1 : 0),
                              .received = view.files_pulled,
                              .sent = view.files_sent,
+                             .refusals = machine_.shipper.own().refusals,
                              .report = {.name = nodes_.at(id).name}});
     }
   }
@@ -55,18 +56,24 @@ bool ReconcileService::look(Target& target) const {
     return true;
   }
   const Shipper::PeerView& view = machine_.shipper.peer(target.peer);
+  const Shipper::OwnView& own = machine_.shipper.own();
   report.received = view.files_pulled - target.received;
   report.sent = view.files_sent - target.sent;
   report.to_send = view.backlog;
-  report.to_receive = machine_.shipper.own().missing;
+  report.to_receive = own.missing;
   report.conflicts = view.conflicting;
   const bool is_compared = view.compared > target.compared;
+  // It is tried again for ever, but not while somebody waits for the end.
+  const bool is_refused = own.refusals > target.refusals && own.missing > 0 && own.in_flight == 0;
   if (view.state == PeerState::kDown) {
     report.state = State::kUnreachable;
     report.why = view.last_error.empty() ? "not connected" : view.last_error;
   } else if (is_compared && view.state == PeerState::kBehind) {
     report.state = State::kFailed;
     report.why = view.last_error;
+  } else if (is_compared && view.state == PeerState::kPulling && is_refused) {
+    report.state = State::kFailed;
+    report.why = "the archive here cannot take in what is missing: " + own.last_error;
   } else if (is_compared && view.state == PeerState::kCurrent) {
     report.state = State::kEqual;
     report.to_send = 0;

@@ -33,9 +33,10 @@ class ReconcileService {
  private:
   struct Target {
     NodeId peer;
-    std::uint64_t compared;  // these three as they were when it began
+    std::uint64_t compared;  // these four as they were when it began
     std::uint64_t received;
     std::uint64_t sent;
+    std::uint64_t refusals;  // of the archive here
     ReconcileReport::Node report;
   };
   struct Run {

@@ -19,11 +19,6 @@ constexpr std::chrono::seconds kOutagePatience{5};
 constexpr std::string_view kSameRecordsText =
     "the archive had the same records with another unused tail, and keeps what it had";
 
-// The peer cannot store anything, as opposed to this one file.
-bool is_refusal(Errc code) {
-  return code == Errc::kNoSpace || code == Errc::kIo || code == Errc::kInvalid;
-}
-
 }  // namespace
 
 std::string_view to_word(PeerState state) {
@@ -63,7 +58,7 @@ ShipperActions Shipper::step(const ShipperEvent& event, TimePoint now) {
 }
 
 TimePoint Shipper::next_wakeup() const {
-  TimePoint next = pulls_wake_at_;
+  TimePoint next = std::min(pulls_wake_at_, quorum_alarm_at_);
   for (const Peer& peer : peers_) {
     if (peer.view.state != PeerState::kDown && !peer.view.comparing) {
       next = std::min(next, peer.compare_at);
@@ -234,7 +229,8 @@ void Shipper::on(const Compared& event, TimePoint now) {
   forget_conflicts(event.peer, differences);
   coverage_.end_comparison(event.peer, differences, event.evidence_from);
   peer.more = differences.more;
-  peer.view.conflicting = differences.conflicting.size();
+  peer.differing = differences.conflicting;
+  peer.view.conflicting = peer.differing.size();
   if (pulls_.idle()) {
     pulls_ripe_at_ = std::max<TimePoint>(pulls_ripe_at_, now + kPullPatience);
   }
@@ -301,6 +297,7 @@ void Shipper::on(const CompareNow& event, TimePoint now) {
   if (!is_peer(event.peer) || peer.view.state == PeerState::kDown) {
     return;
   }
+  pulls_ripe_at_ = std::min(pulls_ripe_at_, now);  // what was asked for is tried at once
   if (peer.view.comparing || peer.compare_at == kNever) {
     peer.asked_for = true;
     return;

@@ -39,6 +39,8 @@ inline constexpr std::chrono::seconds kGrewCompareDelay{5};
 inline constexpr std::chrono::seconds kCompareIntervalNew{2};
 // What is missing here may be on its way already, from the peer's own daemon.
 inline constexpr std::chrono::seconds kPullPatience{2};
+// A quorum that is lost for no longer is a warning in the log: a link that is made anew.
+inline constexpr std::chrono::seconds kQuorumGrace{10};
 // Pulls keep a link busy; while clients wait, the disk here is theirs.
 inline constexpr std::size_t kPullsMax = 4;
 inline constexpr std::size_t kPullsBesidePushes = 1;
@@ -82,15 +84,19 @@ class Shipper {
     std::optional<TimePoint> lags_since;
     std::uint64_t files_sent = 0;
     std::uint64_t files_pulled = 0;
-    bool comparing = false;       // a comparison is on
-    std::uint64_t compared = 0;   // comparisons that ended, failed ones included
-    std::size_t conflicting = 0;  // names with two contents, at the last that did not fail
+    bool comparing = false;      // a comparison is on
+    std::uint64_t compared = 0;  // comparisons that ended, failed ones included
+    // Names with two contents at the last that did not fail, without those that were found to hold
+    // the same records since.
+    std::size_t conflicting = 0;
   };
   struct OwnView {            // of the archive here
     std::size_t missing = 0;  // known files that it lacks, in flight included
     std::size_t in_flight = 0;
     std::uint64_t files_pulled = 0;
     std::string last_error;  // why files cannot be taken in; empty when all is well
+    // How often this archive could not store what came: its disk is full, or broken.
+    std::uint64_t refusals = 0;
   };
   struct ConflictView {
     std::string name;
@@ -124,6 +130,7 @@ class Shipper {
     bool in_trouble = false;  // reported as behind, and not current since: retries go unreported
     TimePoint compare_at = kNever;
     Duration retry_delay{kRetryMin};
+    std::vector<Differences::Conflict> differing;  // view.conflicting of them
   };
   enum class Holding { kUnknown, kDurable, kConflict, kNoSpace };
   struct Push {
@@ -161,6 +168,7 @@ class Shipper {
   void plan_next_comparison(NodeId peer, TimePoint now);
   void fill_pulls(TimePoint now);
   void fail_pull(const PullQueue::Pull& pull, const FilePulled& event, TimePoint now);
+  void forget_difference(const Differences::Conflict& same);
   void mark(NodeId peer, const PeerQueue::Item& item, Holding holding, const Error* conflict);
   std::size_t known_backlog(const Peer& peer) const;
   void drop_queued(PushId id);
@@ -181,6 +189,7 @@ class Shipper {
   bool is_peer(NodeId id) const { return id != options_.nodes.self; }
   const std::string& name_of(NodeId id) const { return options_.nodes.at(id).name; }
   std::string peer_trouble(NodeId peer, TimePoint now) const;
+  std::string missing_members(TimePoint now) const;  // of the quorum: who, and why
   std::string waiting_text(const Push& push, TimePoint now) const;
   void report(Gravity gravity, std::string line, LogFields fields = {});
 
@@ -200,7 +209,8 @@ class Shipper {
   bool self_reconciled_ = false;
   bool new_cluster_ = false;  // all nodes were up at once and none was reconciled
   std::optional<bool> quorum_held_;
-  TimePoint quorum_changed_{};  // when quorum_held_ last did
+  TimePoint quorum_changed_{};          // when quorum_held_ last did
+  TimePoint quorum_alarm_at_ = kNever;  // of one that was lost: when that is an error
   TransferId next_transfer_ = 1;
   ShipperActions actions_;  // collected by one step()
 };

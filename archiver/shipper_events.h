@@ -77,6 +77,12 @@ struct CompareNow {
   NodeId peer;
 };
 struct Tick {};
+
+// Who answered so cannot store anything, as opposed to one file.
+constexpr bool is_refusal(Errc code) {
+  return code == Errc::kNoSpace || code == Errc::kIo || code == Errc::kInvalid;
+}
+
 using ShipperEvent =
     std::variant<PushSubmitted, LocalStored, PeerGreeted, PeerLost, FileAnswered, FilePulled,
                  Compared, ReconciledAnswered, PgWalSpace, ArchiveGrew, CompareNow, Tick>;

@@ -35,6 +35,9 @@ void Shipper::on(const FilePulled& event, TimePoint now) {
     own_.last_error.clear();
     pull_delay_ = kRetryMin;
     peers_[pull->peer].progressed = true;
+    if (pull->conflict && event.result.value() == PutOutcome::kSameRecords) {
+      forget_difference(*pull->conflict);
+    }
     if (event.result.value() == PutOutcome::kStored) {
       ++own_.files_pulled;
       ++peers_[pull->peer].view.files_pulled;
@@ -69,6 +72,7 @@ void Shipper::fail_pull(const PullQueue::Pull& pull, const FilePulled& event, Ti
       report(Gravity::kWarning, "files are missing here and cannot be taken in: " + error.text());
     }
     own_.last_error = pull.name.text() + ": " + error.message;
+    own_.refusals += is_refusal(error.code) ? 1 : 0;
     pulls_ripe_at_ = now + pull_delay_;
     pull_delay_ = std::min<Duration>(pull_delay_ * 2, kRetryMax);
     return;
@@ -78,6 +82,16 @@ void Shipper::fail_pull(const PullQueue::Pull& pull, const FilePulled& event, Ti
     Peer& peer = peers_[pull.peer];
     peer.pull_failed = true;
     peer.view.last_error = pull.name.text() + ": its copy cannot be fetched: " + error.message;
+  }
+}
+
+// Recovery does the same with either: `pgwalship conflicts` does not show it, on no peer.
+void Shipper::forget_difference(const Differences::Conflict& same) {
+  for (Peer& peer : peers_) {
+    std::erase_if(peer.differing, [&](const Differences::Conflict& each) {
+      return each.name == same.name && each.theirs == same.theirs;
+    });
+    peer.view.conflicting = peer.differing.size();
   }
 }
 

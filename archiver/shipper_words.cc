@@ -69,18 +69,22 @@ bool Shipper::quorum_reachable() const {
 
 void Shipper::note_quorum(TimePoint now) {
   const bool held = quorum_reachable();
-  if (quorum_held_ == held) {
-    return;
+  if (quorum_held_ != held) {
+    const bool first = !quorum_held_.has_value();
+    quorum_held_ = held;
+    quorum_changed_ = now;
+    quorum_alarm_at_ = held || first ? kNever : now + kQuorumGrace;
+    const std::string quorum = "quorum " + options_.quorum.text() + ": ";
+    if (held) {
+      report(Gravity::kInfo, quorum + "held", {{kMessageIdField, std::string(kQuorumHeldMessage)}});
+    } else if (first) {
+      report(Gravity::kInfo, quorum + "not yet held");
+    } else {
+      report(Gravity::kWarning, quorum + "not held for the moment: " + missing_members(now));
+    }
   }
-  const bool first = !quorum_held_.has_value();
-  quorum_held_ = held;
-  quorum_changed_ = now;
-  if (held) {
-    report(Gravity::kInfo, "quorum " + options_.quorum.text() + ": held",
-           {{kMessageIdField, std::string(kQuorumHeldMessage)}});
-  } else if (first) {
-    report(Gravity::kInfo, "quorum " + options_.quorum.text() + ": not yet held");
-  } else {
+  if (now >= quorum_alarm_at_) {
+    quorum_alarm_at_ = kNever;
     report(Gravity::kError, quorum_trouble(now),
            {{kMessageIdField, std::string(kQuorumLostMessage)}});
   }
@@ -116,10 +120,14 @@ std::string Shipper::peer_trouble(NodeId id, TimePoint now) const {
 }
 
 std::string Shipper::quorum_trouble(TimePoint now) const {
-  std::string text = "quorum " + options_.quorum.text() + " cannot be met:";
+  return "quorum " + options_.quorum.text() + " cannot be met: " + missing_members(now);
+}
+
+std::string Shipper::missing_members(TimePoint now) const {
+  std::string text;
   const NodeSet members = options_.quorum.members(options_.nodes, options_.nodes.self);
   const NodeSet up = reachable();
-  std::string separator = " ";
+  std::string separator;
   for (NodeId id = 0; id < peers_.size(); ++id) {
     if (is_peer(id) && members[id] && !up[id]) {
       text += std::exchange(separator, "; ") + peer_trouble(id, now);

@@ -84,8 +84,7 @@ constexpr auto kFigures = std::to_array<Figure>({
 
     {"pgwalship_archive_files", kGauge, "archive", "files",
      "Files in the archive, whoever put them there."},
-    {"pgwalship_archive_bytes", kGauge, "archive", "bytes",
-     "Size of the files in the archive; looked at every five minutes."},
+    {"pgwalship_archive_bytes", kGauge, "archive", "bytes", "Size of the files in the archive."},
     {"pgwalship_archive_arrived_files_total", kCounter, "archive", "arrived",
      "Files that others put into the archive: peers' daemons, mostly; and back-fill."},
     {"pgwalship_archive_free_bytes", kGauge, "archive", "free_bytes",

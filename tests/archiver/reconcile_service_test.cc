@@ -27,6 +27,10 @@ class ReconcileServiceTest : public ShipperTest {
            std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
     service_.tick(now_);
   }
+  void compared_again(const Listing& theirs) {
+    step(CompareNow{b});
+    compared(b, Listing{}, theirs);
+  }
   ReconcileReport::Node node_of(std::size_t index) const { return last_->value().nodes.at(index); }
   bool is_over() const { return last_ && (!last_->ok() || last_->value().last); }
 
@@ -130,6 +134,69 @@ TEST_F(ReconcileServiceTest, GivesUpWhenNothingMoves) {
   ASSERT_TRUE(is_over());
   EXPECT_EQ(node_of(0).state, State::kFailed);
   EXPECT_THAT(node_of(0).why, HasSubstr("nothing has moved"));
+}
+
+// The daemon tries again for ever, which nobody who waits wants.
+TEST_F(ReconcileServiceTest, H16EndsWhenTheDiskHereIsFullAndSaysSo) {
+  up(b);
+  ask("b");
+  compared(b, Listing{}, segments(1, 2));
+  turn(3);
+  pulled(segment(1), no_space(), PullFault::kHere);
+  turn(3.5);
+  EXPECT_FALSE(is_over()) << "one is still on its way";
+  pulled(segment(2), no_space(), PullFault::kHere);
+  turn(3.6);
+  ASSERT_TRUE(is_over());
+  EXPECT_EQ(node_of(0).state, State::kFailed);
+  EXPECT_THAT(node_of(0).why, HasSubstr("the archive here cannot take in what is missing: "));
+  EXPECT_THAT(node_of(0).why, HasSubstr("disk full"));
+}
+
+// It has failed for an hour, and the next try is half a minute away.
+TEST_F(ReconcileServiceTest, H16TriesAtOnceWhatFailedBefore) {
+  up(b);
+  at(10);
+  compared_again(segments(1, 1));
+  for (const double second : {13, 15, 18, 23, 32, 49}) {
+    at(second);
+    pulled(segment(1), no_space(), PullFault::kHere);
+  }
+  at(50);
+  pulls();
+  ask("b");
+  turn(51);
+  EXPECT_FALSE(is_over()) << "that was before";
+  compared(b, Listing{}, segments(1, 1));
+  EXPECT_THAT(pulls(), Contains("1 from b"));
+  pulled(segment(1));
+  compared(b, segments(1, 1), segments(1, 1));
+  turn(55);
+  ASSERT_TRUE(is_over());
+  EXPECT_EQ(node_of(0).state, State::kEqual);
+}
+
+// `pgwalship conflicts` shows none.
+TEST_F(ReconcileServiceTest, TheSameRecordsWithAnotherTailAreNoConflict) {
+  up(b);
+  ask("b");
+  Differences differences;
+  differences.by_content = true;
+  for (std::uint32_t number : {1, 2}) {
+    Sha256 mine;
+    Sha256 theirs;
+    mine.bytes.fill(std::byte{1});
+    theirs.bytes.fill(std::byte{2});
+    differences.conflicting.push_back({segment(number), mine, theirs});
+  }
+  compared_as(b, differences);
+  turn(3);
+  pulled(segment(1), PutOutcome::kSameRecords);
+  pulled(segment(2), conflict());
+  turn(4);
+  ASSERT_TRUE(is_over());
+  EXPECT_EQ(node_of(0),
+            (ReconcileReport::Node{.name = "b", .state = State::kEqual, .conflicts = 1}));
 }
 
 TEST_F(ReconcileServiceTest, AnUnknownPeerIsAnErrorAtOnce) {

@@ -10,7 +10,6 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Not;
 
 TEST_F(ShipperTest, ComparesAPeerAsSoonAsItGreets) {
   greet(b);
@@ -412,24 +411,6 @@ TEST_F(ShipperTest, H42AReplacedPeerStopsCounting) {
 }
 
 // Reports --------------------------------------------------------------------------------------
-
-TEST_F(ShipperTest, H48AnnouncesTheQuorumOnceWhenItIsHeldAndOnceWhenItIsLost) {
-  submit(1, segment(1));
-  EXPECT_THAT(reports(), ElementsAre("info: quorum ANY 1 (*): not yet held"));
-  greet(b);
-  EXPECT_THAT(reports(), ElementsAre("info: peer b: connected", "info: quorum ANY 1 (*): held"));
-  greet(c);
-  lose(b);
-  EXPECT_THAT(reports(), Not(Contains(HasSubstr("quorum"))));
-  at(30);
-  lose(c, "no route");
-  EXPECT_THAT(reports(),
-              ElementsAre("warning: peer c: connection lost: no route",
-                          "error: quorum ANY 1 (*) cannot be met: b is down for 30 s (no route); "
-                          "c is down for 0 s (no route)"));
-  at(60);
-  EXPECT_THAT(reports(), IsEmpty());
-}
 
 TEST_F(ShipperTest, H48EachChangeOfAPeerIsOneLine) {
   lose(b, "refused");

@@ -4,6 +4,7 @@ import gzip
 
 from harness import Case, segment, segment_name, sha256, wait_until
 from postgres_cases import PostgresCase
+from reconcile_cases import plant
 
 
 class SameRecords(PostgresCase):
@@ -23,6 +24,26 @@ class SameRecords(PostgresCase):
         kept = (cluster.archive_dir("node1") / ".pgwalship" / "quarantine").glob("*.gz")
         self.assertEqual([path.name for path in kept],
                          [f"{name}.same-records-{sha256(tail)[:12]}.gz"])
+
+
+    def test_reconcile_and_conflicts_agree_about_it(self):
+        server = self.cluster(postgres=True)
+        server.psql("CREATE TABLE proof (i int)")
+        name = self.archive_all(server)
+        data = (server.dir / "node1" / "data" / "pg_wal" / name).read_bytes()
+        contents = {"node1": data, "node2": data[:-64] + bytes(range(64))}
+        cluster = self.cluster(nodes=2, quorum="NONE")
+        for node, content in contents.items():
+            cluster.stop_daemon(node)
+            other = self.cluster(nodes=1)
+            self.assert_push(other.push("node1", name, content), 0)
+            plant(other, name, cluster.archive_dir(node))
+        cluster.start_daemon("node2")
+        cluster.start_daemon("node1")
+        cluster.wait_peer("node1", "node2", "current")
+        self.assertEqual(cluster.pgwalship("node1", "conflicts").code, 0)
+        outcome = cluster.pgwalship("node1", "reconcile")
+        self.assertEqual((outcome.code, outcome.out), (0, "node2: equal\n"), outcome)
 
 
 class Conflict(Case):

@@ -41,6 +41,20 @@ class Lasting(SmallDisk):
         self.stays_quiet(cluster, 1, segment_name(50, **sizes),
                          segment(50, system_id=system, **sizes))
 
+    def test_h16_reconcile_does_not_wait_for_a_full_disk(self):
+        cluster = self.cluster(nodes=2, quorum="NONE")
+        self.put_archive_on_small_disk(cluster, "node1", 6)
+        cluster.stop_daemon("node1")
+        for number in range(1, 9):
+            data = segment(number, random_bytes=SEGMENT_BYTES - 100)
+            self.assert_push(cluster.push("node2", segment_name(number), data), 0)
+        cluster.start_daemon("node1")
+        wait_until(lambda: cluster.status("node1")["archive"]["fetch_error"], 30, "it is full")
+        outcome = cluster.pgwalship("node1", "reconcile")
+        self.assertEqual(outcome.code, 1, outcome)
+        self.assertLess(outcome.seconds, 20)
+        self.assertIn("node2: failed: the archive here cannot take in what is missing", outcome.out)
+
     def test_h48_no_space(self):
         cluster = self.cluster(nodes=2)
         self.put_archive_on_small_disk(cluster, "node1", 6)
