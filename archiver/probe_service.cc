@@ -14,6 +14,8 @@ constexpr std::size_t kProbeBytes = kDataBytesMax;
 constexpr std::size_t kProbesMax = 4;
 // When the quorum has it: for the report on the others.
 constexpr std::chrono::seconds kStragglerTime{2};
+// A link that was just lost is made anew: a receiver ends when its node's configuration changes.
+constexpr std::chrono::seconds kReturnTime{5};
 
 std::uint64_t microseconds_of(Duration time) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(
@@ -32,11 +34,20 @@ struct ProbeService::Run {
     std::optional<Error> error;
     TimePoint at{};
   };
-  ReportHandler on_report;
+  // The link to a peer was lost: why, and until when it is waited for.
+  struct Absence {
+    Error error;
+    TimePoint until{};
+  };
+  struct Asker {
+    ReportHandler on_report;
+    TimePoint deadline{};
+  };
+  std::vector<Asker> askers;
   Bytes bytes;
   TimePoint began{};
-  TimePoint deadline{};
-  std::vector<std::optional<Answer>> answers;  // by NodeId
+  std::vector<std::optional<Answer>> answers;  // by NodeId, as the next two
+  std::vector<std::optional<Absence>> absences;
   std::vector<std::optional<std::uint64_t>> requests;
   std::optional<TimePoint> held_at;
 };
@@ -49,19 +60,20 @@ ProbeService::ProbeService(Options options, Machine machine)
 ProbeService::~ProbeService() = default;
 
 void ProbeService::probe(Duration wait, ReportHandler on_report) {
+  const TimePoint now = machine_.loop.now();
+  Run::Asker asker{std::move(on_report), now + std::min(wait, options_.timeout)};
   if (runs_.size() >= kProbesMax) {
-    on_report(Error{Errc::kRetry, std::to_string(runs_.size()) + " probes are on their way already",
-                    "let `pgwalship check --push` run once at a time"});
+    runs_.back()->askers.push_back(std::move(asker));
     return;
   }
   auto run = std::make_shared<Run>();
-  run->on_report = std::move(on_report);
+  run->askers.push_back(std::move(asker));
   run->bytes.resize(kProbeBytes);
   std::generate(run->bytes.begin(), run->bytes.end(),
                 [this] { return static_cast<std::byte>(random_.next()); });
-  run->began = machine_.loop.now();
-  run->deadline = run->began + std::min(wait, options_.timeout);
+  run->began = now;
   run->answers.resize(options_.nodes.size());
+  run->absences.resize(options_.nodes.size());
   run->requests.resize(options_.nodes.size());
   runs_.push_back(run);
   disk_waits_.push_back(run);
@@ -99,8 +111,15 @@ void ProbeService::try_disk() {
 
 void ProbeService::ask(const RunRef& run, NodeId peer) {
   if (!machine_.links.is_up(peer)) {
-    const std::string& error = machine_.shipper.peer(peer).last_error;
-    answer(*run, peer, Error{Errc::kRetry, error.empty() ? "not connected" : error, ""});
+    const Shipper::PeerView& view = machine_.shipper.peer(peer);
+    const std::string& error = view.last_error;
+    const Error away{Errc::kRetry, error.empty() ? "not connected" : error, ""};
+    const bool was_up = view.state == PeerState::kDown && view.since != TimePoint{};
+    if (was_up && machine_.loop.now() < view.since + kReturnTime) {
+      run->absences[peer] = Run::Absence{away, view.since + kReturnTime};
+    } else {
+      answer(*run, peer, away);
+    }
     return;
   }
   run->requests[peer] = machine_.links.request(
@@ -141,26 +160,60 @@ void ProbeService::answer(Run& run, NodeId node, const Result<Bytes>& back) {
   }
 }
 
-void ProbeService::on_up(NodeId, const Hello&) {}
+void ProbeService::on_up(NodeId peer, const Hello&) {
+  for (const RunRef& run : runs_) {
+    if (std::exchange(run->absences[peer], std::nullopt)) {
+      ask(run, peer);
+    }
+  }
+}
 
 void ProbeService::on_down(NodeId peer, const Error& reason) {
   for (const RunRef& run : runs_) {
-    answer(*run, peer, reason.within("connection lost"));
+    run->requests[peer].reset();
+    if (!run->answers[peer] && !run->absences[peer]) {
+      run->absences[peer] =
+          Run::Absence{reason.within("connection lost"), machine_.loop.now() + kReturnTime};
+    }
+  }
+}
+
+void ProbeService::give_up_absent(Run& run, TimePoint now) {
+  for (NodeId peer = 0; peer < run.absences.size(); ++peer) {
+    if (run.absences[peer] && now >= run.absences[peer]->until) {
+      answer(run, peer, std::exchange(run.absences[peer], std::nullopt)->error);
+    }
   }
 }
 
 bool ProbeService::is_over(const Run& run, TimePoint now) const {
-  return now >= run.deadline || (run.held_at && now >= *run.held_at + kStragglerTime) ||
+  return run.askers.empty() || (run.held_at && now >= *run.held_at + kStragglerTime) ||
          std::ranges::all_of(run.answers, [](const auto& answer) { return answer.has_value(); });
+}
+
+// To those whose time is over.
+void ProbeService::report_late(Run& run, TimePoint now) {
+  std::vector<Run::Asker> late;
+  std::erase_if(run.askers, [&](Run::Asker& asker) {
+    const bool is_late = now >= asker.deadline;
+    if (is_late) {
+      late.push_back(std::move(asker));
+    }
+    return is_late;
+  });
+  for (const Run::Asker& asker : late) {
+    asker.on_report(report_of(run));
+  }
 }
 
 TimePoint ProbeService::tick(TimePoint now) {
   TimePoint next = kNever;
   for (auto each = runs_.begin(); each != runs_.end();) {
     const RunRef run = *each;
+    give_up_absent(*run, now);
+    report_late(*run, now);
     if (!is_over(*run, now)) {
-      next =
-          std::min({next, run->deadline, run->held_at ? *run->held_at + kStragglerTime : kNever});
+      next = std::min(next, next_look(*run));
       ++each;
       continue;
     }
@@ -170,7 +223,20 @@ TimePoint ProbeService::tick(TimePoint now) {
         machine_.links.forget(peer, *run->requests[peer]);
       }
     }
-    run->on_report(report_of(*run));
+    for (const Run::Asker& asker : run->askers) {
+      asker.on_report(report_of(*run));
+    }
+  }
+  return next;
+}
+
+TimePoint ProbeService::next_look(const Run& run) {
+  TimePoint next = run.held_at ? *run.held_at + kStragglerTime : kNever;
+  for (const Run::Asker& asker : run.askers) {
+    next = std::min(next, asker.deadline);
+  }
+  for (const auto& absence : run.absences) {
+    next = std::min(next, absence ? absence->until : kNever);
   }
   return next;
 }
@@ -185,7 +251,10 @@ ProbeReport ProbeService::report_of(const Run& run) const {
     ProbeReport::Node node;
     node.name = options_.nodes.at(id).name;
     node.elapsed_us = microseconds_of(at - run.began);
-    const std::optional<Error> error = answer ? answer->error : no_answer_yet(run);
+    const auto& absence = run.absences[id];
+    const std::optional<Error> error = answer    ? answer->error
+                                       : absence ? absence->error
+                                                 : no_answer_yet(run);
     if (error) {
       node.why = error->text();
     } else {

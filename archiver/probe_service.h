@@ -40,8 +40,8 @@ class ProbeService final : public LinkSet::Observer {
   ProbeService(const ProbeService&) = delete;
   ProbeService& operator=(const ProbeService&) = delete;
 
-  // The report comes once, from a later turn of the loop; an Error, at once, when too many probes
-  // are on their way.
+  // The report comes once, from a later turn of the loop. When many ask at once they share the
+  // youngest probe.
   using ReportHandler = std::function<void(const Result<ProbeReport>& report)>;
   void probe(Duration wait, ReportHandler on_report);
   void set_timeout(Duration timeout) { options_.timeout = timeout; }
@@ -58,7 +58,10 @@ class ProbeService final : public LinkSet::Observer {
   void ask(const RunRef& run, NodeId peer);
   void try_disk();
   void answer(Run& run, NodeId node, const Result<Bytes>& back);
+  void give_up_absent(Run& run, TimePoint now);
+  void report_late(Run& run, TimePoint now);
   bool is_over(const Run& run, TimePoint now) const;
+  static TimePoint next_look(const Run& run);
   ProbeReport report_of(const Run& run) const;
   Error no_answer_yet(const Run& run) const;
 

@@ -11,6 +11,8 @@ namespace {
 using State = ProbeReport::State;
 
 constexpr std::uint64_t kQueryId = 1;
+// As Error::text() writes it.
+constexpr std::string_view kHintLine = "\nHINT: ";
 // For the way of the report from the daemon to here.
 constexpr std::chrono::milliseconds kReturnTime{500};
 
@@ -23,6 +25,20 @@ std::string seconds_text(double seconds) {
   char text[64];
   std::snprintf(text, sizeof text, "%.3f s", seconds);
   return text;
+}
+
+// ": not on pgdb2, not on pgdb3 within 15.000 s"; the time when that was all of it: a peer that
+// cannot be reached is known at once.
+std::string without(const ProbeReport& probe) {
+  constexpr double kAtOnce = 1;
+  std::string text;
+  for (const ProbeReport::Node& node : probe.nodes) {
+    if (node.state != State::kDurable) {
+      text += (text.empty() ? ": not on " : ", ") + node.name;
+    }
+  }
+  const double elapsed = seconds_of(probe.elapsed_us);
+  return text + (elapsed >= kAtOnce ? " within " + seconds_text(elapsed) : "");
 }
 
 }  // namespace
@@ -59,8 +75,7 @@ void add_probe(CheckResult& result, const Result<ProbeReport>& report,
     std::snprintf(critical, sizeof critical, "%g", most);
     result.performance.push_back({"probe_time", elapsed, "s", "", critical});
     if (!probe.held) {
-      find(CheckLevel::kCritical,
-           "probe: no quorum made it durable within " + seconds_text(elapsed),
+      find(CheckLevel::kCritical, "probe: no quorum made it durable" + without(probe),
            "PostgreSQL's pushes fail in the same way: mend the nodes that are named");
     }
     for (const ProbeReport::Node& node : probe.nodes) {
@@ -69,7 +84,9 @@ void add_probe(CheckResult& result, const Result<ProbeReport>& report,
             {node.name + "_probe_time", seconds_of(node.elapsed_us), "s", "", ""});
       }
       if (node.state == State::kFailed) {
-        find(CheckLevel::kWarning, "probe: " + node.name + ": " + node.why);
+        const std::size_t hint = std::min(node.why.find(kHintLine), node.why.size());
+        find(CheckLevel::kWarning, "probe: " + node.name + ": " + node.why.substr(0, hint),
+             hint == node.why.size() ? "" : node.why.substr(hint + kHintLine.size()));
       } else if (node.state == State::kNotCounted) {
         find(CheckLevel::kWarning,
              "probe: " + node.name + " has it, and does not count towards the quorum yet");

@@ -67,9 +67,9 @@ class Examination {
     pushes();
     backlog();
     archive();
-    pg_wal();
     conflicts();
     timelines();
+    pg_wal();  // what is lost goes before what may be
     peers();
     postgresql();
     care();
@@ -194,6 +194,12 @@ class Examination {
     }
     if (!report_flag(archive, "complete").value_or(true)) {
       find(CheckLevel::kWarning, "the archive here was never complete, and does not count yet");
+    }
+    if (const ReportJson& names = report_list(archive, "obstacles"); !names.empty()) {
+      find(CheckLevel::kWarning,
+           many(static_cast<double>(names.size()), "name", "names") +
+               " in the archive taken by what is no file: " + names.front().dump(),
+           "nothing of that name can be stored or served: move it away");
     }
     if (const ReportJson& files = report_list(archive, "quarantined"); !files.empty()) {
       find(CheckLevel::kWarning,
@@ -398,6 +404,16 @@ std::string harmless(std::string text) {
   return text;
 }
 
+// The first line goes into mails and onto pagers; the whole text comes below it.
+std::string shortened(std::string text) {
+  constexpr std::size_t kCharactersMax = 160;
+  if (text.size() > kCharactersMax) {
+    text.resize(kCharactersMax - 3);
+    text += "...";
+  }
+  return text;
+}
+
 std::string performance_text(const PerformanceValue& value) {
   std::string label = value.label;
   std::erase_if(label, [](char c) { return c == '\'' || c == '='; });
@@ -430,7 +446,7 @@ std::string check_output(const CheckResult& result) {
   if (result.findings.empty()) {
     text += harmless(result.good);
   } else {
-    text += harmless(result.findings.front().text);
+    text += shortened(harmless(result.findings.front().text));
     const std::size_t more = result.findings.size() - 1;
     text += more > 0 ? " (and " + std::to_string(more) + " more)" : "";
   }
@@ -440,8 +456,8 @@ std::string check_output(const CheckResult& result) {
   }
   text += "\n";
   for (const CheckFinding& finding : result.findings) {
-    text += std::string(word_of(finding.level)) + ": " + harmless(finding.text) +
-            (finding.hint.empty() ? "" : " - " + harmless(finding.hint)) + "\n";
+    text += std::string(word_of(finding.level)) + ": " + harmless(finding.text) + "\n" +
+            (finding.hint.empty() ? "" : "  HINT: " + harmless(finding.hint) + "\n");
   }
   return text;
 }

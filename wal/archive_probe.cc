@@ -1,6 +1,6 @@
 // Whether a put would succeed now, without a file of WAL: the same calls in the same order
 // (wal/archive_store.h), on bytes that nobody needs. Both names lie in tmp/ and are removed; what a
-// crash leaves there, prepare() takes away.
+// crash leaves there, prepare() takes away. For a moment the archive has a name more, too.
 #include "wal/archive_lock.h"
 #include "wal/archive_store.h"
 #include "wal/space_hint.h"
@@ -13,6 +13,20 @@ namespace {
 // No WAL file is called so.
 constexpr const char* kStem = "probe";
 constexpr const char* kSecondStem = "probe-linked";
+// In the archive itself, for a moment. One name for all: what a crash leaves goes with the next.
+constexpr const char* kInArchive = "/.pgwalship-probe";
+
+// A directory that takes no name takes no segment, whatever tmp/ does. Another probe may have the
+// name: that it can be taken away tells the same.
+Result<void> take_a_name(FileSystem& file_system, const std::string& from,
+                         const std::string& path) {
+  const Result<void> linked = file_system.link(from, path);
+  if (!linked.ok() && linked.error().code != Errc::kAlreadyExists) {
+    return linked;
+  }
+  Result<void> removed = file_system.remove(path);
+  return removed.ok() || removed.error().code == Errc::kNotFound ? Result<void>() : removed;
+}
 
 }  // namespace
 
@@ -36,6 +50,7 @@ Result<Bytes> ArchiveStore::write_probe(ByteView bytes) {
   TRY(file->sync());
   TRY(file_system_.link(path, second_path));
   const RemoveAtExit remove_second(file_system_, second_path);
+  TRY(take_a_name(file_system_, path, layout_.directory() + kInArchive));
   TRY(file_system_.sync_directory(layout_.tmp_directory()));
   TRY(file_system_.sync_directory(layout_.directory()));
   TRY_ASSIGN(const std::unique_ptr<File> named, file_system_.open(second_path));

@@ -48,9 +48,27 @@ TEST_F(CheckProbe, NoQuorumIsCriticalAndFirst) {
   report_.held = false;
   report_.elapsed_us = 15'000'000;
   report_.nodes[1] = {"pgdb2", State::kNotCounted, 9'000, ""};
-  EXPECT_THAT(output(report_),
-              StartsWith("PGWALSHIP CRITICAL - probe: no quorum made it durable within 15.000 s"));
+  EXPECT_THAT(
+      output(report_),
+      StartsWith("PGWALSHIP CRITICAL - probe: no quorum made it durable: not on pgdb2 within "
+                 "15.000 s"));
   EXPECT_THAT(check_output(result_), HasSubstr("pgdb2 has it, and does not count"));
+}
+
+TEST_F(CheckProbe, NamesNoTimeWhenNobodyWasThereToBeWaitedFor) {
+  report_.held = false;
+  report_.elapsed_us = 20'000;
+  report_.nodes[1] = {"pgdb2", State::kFailed, 0, "not connected"};
+  EXPECT_THAT(output(report_),
+              StartsWith("PGWALSHIP CRITICAL - probe: no quorum made it durable: not on pgdb2 (and "
+                         "1 more) |"));
+}
+
+TEST_F(CheckProbe, AHintHasALineOfItsOwn) {
+  report_.nodes.push_back({"pgdb3", State::kFailed, 0, "no space\nHINT: make room"});
+  EXPECT_THAT(output(report_), StartsWith("PGWALSHIP WARNING - probe: pgdb3: no space | "));
+  EXPECT_THAT(check_output(result_), HasSubstr("\nWARNING: probe: pgdb3: no space\n  HINT: make "
+                                               "room\n"));
 }
 
 TEST_F(CheckProbe, NoReportIsCritical) {

@@ -51,8 +51,8 @@ TEST_F(CheckRules, IsOneLineWhileAllIsWell) {
             "000000010000000000000005 | 'quorum_held'=1;;1:;0;1 'pushes_failed'=0c;;;0 "
             "'pushes_acknowledged'=5c;;;0 'backlog'=0;16;64;0 'backlog_age'=0s;300;1800;0 "
             "'archive_free'=107374182400B;5368709120:;1073741824:;0 'archive_files'=5;;;0 "
-            "'archive_missing'=0;;;0 'pg_wal_free'=107374182400B;;;0 'conflicts'=0;;0;0 "
-            "'missing_segments'=0;;0;0 'pgdb2_lag'=0;;;0 'pgdb2_lag_time'=0s;300;86400;0 "
+            "'archive_missing'=0;;;0 'conflicts'=0;;0;0 'missing_segments'=0;;0;0 "
+            "'pg_wal_free'=107374182400B;;;0 'pgdb2_lag'=0;;;0 'pgdb2_lag_time'=0s;300;86400;0 "
             "'pgdb3_lag'=0;;;0 'pgdb3_lag_time'=0s;300;86400;0\n");
 }
 
@@ -64,6 +64,28 @@ TEST_F(CheckRules, KeepsToTheGrammarOfPluginsWhateverTheWords) {
       "^PGWALSHIP (OK|WARNING|CRITICAL|UNKNOWN) - [^|\n]*"
       "( \\|( '[^'=|]+'=[-0-9.]+(s|B|c)?(;[0-9.:]*){0,4})+)?\n([^|]*\n)?$");
   EXPECT_TRUE(std::regex_match(output(), grammar)) << output();
+}
+
+TEST_F(CheckRules, WhatIsLostGoesBeforeWhatMayBe) {
+  report_["postgresql"]["pg_wal"] = {{"state", "critical"}, {"free_bytes", 1}};
+  report_["timelines"]["troubles"] = nlohmann::json::array(
+      {{{"timeline", 1}, {"missing_segments", 2}, {"needed_segments", 2}, {"first_gap", "X"}}});
+  EXPECT_THAT(output(), testing::StartsWith("PGWALSHIP CRITICAL - 2 segments are missing"));
+}
+
+// It goes into mails and onto pagers.
+TEST_F(CheckRules, TheFirstLineIsShortAndEachHintHasALine) {
+  report_["push"]["failing"] = true;
+  report_["push"]["last_error"] = std::string(400, 'x');
+  const std::string text = output();
+  EXPECT_LT(text.find(" | "), 200U);
+  EXPECT_THAT(text, HasSubstr(std::string(400, 'x') +
+                              "\n  HINT: PostgreSQL keeps the segment and tries again\n"));
+}
+
+TEST_F(CheckRules, ANameThatIsNoFileIsAWarning) {
+  report_["archive"]["obstacles"] = {"000000010000000000000007.gz"};
+  expect(result(), CheckLevel::kWarning, "1 name in the archive taken by what is no file");
 }
 
 TEST_F(CheckRules, NoQuorumIsAWarningAtOnceAndCriticalSoon) {

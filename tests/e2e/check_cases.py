@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 import unittest
 import urllib.request
 
@@ -66,6 +67,40 @@ class Check(Case):
                           "--timeout", "3s")
         cluster.thaw("node2")
         cluster.thaw("node3")
+
+    def test_check_push_sees_an_archive_that_takes_no_new_name(self):
+        cluster = self.cluster(nodes=2)
+        roomy = ("--push", "--warning-free", "1MB", "--critical-free", "1MB")
+        wait_until(lambda: cluster.peer_status("node1", "node2")["counts"], 15, "it counts")
+        archive = cluster.archive_dir("node2")
+        archive.chmod(0o500)  # tmp/ in it can be written to
+        outcome = self.assert_check(cluster, "node1", CRITICAL, "no quorum made it durable: not "
+                                    "on node2 (and", *roomy)
+        self.assertIn("Permission denied", outcome.out)
+        archive.chmod(0o700)
+        self.assert_check(cluster, "node1", OK, "a probe was durable on the quorum", *roomy)
+
+    def test_check_push_many_at_once_share_a_probe(self):
+        cluster = self.cluster(nodes=2)
+        wait_until(lambda: cluster.peer_status("node1", "node2")["counts"], 15, "it counts")
+        command = cluster.command("node1", "check", "--push", "--warning-free", "1MB",
+                                  "--critical-free", "1MB")
+        checks = [cluster.start(command) for _ in range(16)]
+        for check in checks:
+            out, _ = check.communicate(timeout=60)
+            self.assertEqual(check.returncode, OK, out)
+
+    def test_check_push_bears_a_peer_whose_configuration_changes(self):
+        cluster = self.cluster(nodes=2)
+        roomy = ("--push", "--warning-free", "1MB", "--critical-free", "1MB")
+        wait_until(lambda: cluster.peer_status("node1", "node2")["counts"], 15, "it counts")
+        connects = cluster.peer_status("node1", "node2")["connects"]
+        cluster.configure("node2", "archive", compression_level="2")
+        deadline = time.monotonic() + 60
+        while cluster.peer_status("node1", "node2")["connects"] == connects:
+            self.assertLess(time.monotonic(), deadline, "the receiver ends by itself")
+            self.assert_check(cluster, "node1", OK, "a probe was durable", *roomy)
+        self.assert_check(cluster, "node1", OK, "a probe was durable", *roomy)
 
     def test_reconcile_levels_the_archives_now_and_says_what_came_over(self):
         cluster = self.cluster(nodes=2)

@@ -12,6 +12,7 @@ namespace {
 
 using Operation = MemoryFileSystem::Operation;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
@@ -40,7 +41,9 @@ TEST_F(ArchiveProbe, DoesWhatAPutDoesAndLeavesNothing) {
   EXPECT_THAT(disk_.list(kDirectory).value(), IsEmpty()) << "never a name beside those of WAL";
   EXPECT_THAT(disk_.operations(),
               ElementsAre(StartsWith("create " + kTmp + "/probe."), StartsWith("write "),
-                          StartsWith("sync "), StartsWith("link "), "syncdir " + kTmp,
+                          StartsWith("sync "), StartsWith("link "),
+                          EndsWith(" " + kDirectory + "/.pgwalship-probe"),
+                          "remove " + kDirectory + "/.pgwalship-probe", "syncdir " + kTmp,
                           "syncdir " + kDirectory, StartsWith("remove "), StartsWith("remove ")));
 }
 
@@ -55,6 +58,23 @@ TEST_F(ArchiveProbe, FailsAsAPutWouldAndLeavesNothing) {
     EXPECT_THAT(temporary(), IsEmpty()) << static_cast<int>(operation);
     disk_.clear_faults();
   }
+}
+
+// tmp/ may be written to, and no segment can get its name: mode 500, or another user's.
+TEST_F(ArchiveProbe, FailsWhereTheArchiveItselfTakesNoName) {
+  disk_.fail({.operation = Operation::kLink, .path_part = ".pgwalship-probe"});
+  const auto back = store_.probe(bytes_);
+  ASSERT_FALSE(back.ok());
+  EXPECT_THAT(temporary(), IsEmpty());
+}
+
+TEST_F(ArchiveProbe, AnotherProbeMayHaveTheNameOrACrash) {
+  disk_.plant(kDirectory + "/.pgwalship-probe", Bytes(1));
+  EXPECT_TRUE(store_.probe(bytes_).ok());
+  EXPECT_THAT(disk_.list(kDirectory).value(), IsEmpty());
+  disk_.plant(kDirectory + "/.pgwalship-probe", Bytes(1));
+  disk_.fail({.operation = Operation::kRemove, .path_part = ".pgwalship-probe"});
+  EXPECT_FALSE(store_.probe(bytes_).ok()) << "what cannot be taken away tells the same";
 }
 
 TEST_F(ArchiveProbe, H16BelowMinimumFreeItFailsWithAHint) {
