@@ -78,6 +78,17 @@ LinkCounters LinkSet::counters(NodeId peer) const {
   return sum;
 }
 
+LinkSet::Count LinkSet::links_of(NodeId peer) const {
+  const auto found = entries_.find(peer);
+  if (found == entries_.end()) {
+    return {};
+  }
+  const std::vector<Link>& links = found->second.links;
+  const auto up =
+      std::count_if(links.begin(), links.end(), [](const Link& each) { return each.up; });
+  return {static_cast<std::size_t>(up), links.size()};
+}
+
 std::uint64_t LinkSet::request(NodeId peer, const std::function<Message(std::uint64_t)>& make,
                                AnswerHandler on_answer) {
   Entry& entry = entries_.at(peer);

@@ -44,6 +44,11 @@ class LinkSet {
   bool is_up(NodeId peer) const;
   // The Hello of the current or last session; nullptr when there was none.
   const Hello* hello(NodeId peer) const;
+  struct Count {
+    std::size_t up = 0;
+    std::size_t all = 0;
+  };
+  Count links_of(NodeId peer) const;
   LinkCounters counters(NodeId peer) const;  // bytes of all its links, the rest of the first
 
   // Sends a request with a new id, which `make` puts into it. REQUIRES: is_up(peer).

@@ -244,8 +244,13 @@ Error SshSession::Handles::why_ended() const {
                         (ending.signal.empty() ? "exit status " + std::to_string(*ending.status)
                                                : "signal " + ending.signal) +
                         ")";
-  std::string hint = "does authorized_keys of " + options.user + " on " + options.host +
-                     " give this key the right command=\"...\"?";
+  constexpr int kShellsSignals = 128;  // a shell in between adds it to the signal's number
+  const bool was_killed = !ending.signal.empty() || *ending.status > kShellsSignals;
+  std::string hint = was_killed
+                         ? "it was killed, by hand or for lack of memory: see the journal of " +
+                               options.host + "; a new one is started"
+                         : "does authorized_keys of " + options.user + " on " + options.host +
+                               " give this key the right command=\"...\"?";
   std::string tail = stderr_tail;
   std::string line = take_last_line(tail);
   constexpr std::string_view kHint = "HINT: ";

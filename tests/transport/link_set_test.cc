@@ -111,8 +111,11 @@ TEST_F(ThreeLinksTest, TheFirstIsThePeer) {
   up(0);
   EXPECT_TRUE(links_.is_up(kPeer));
   EXPECT_EQ(links_.hello(kPeer)->node, "pgdb2 0");
+  EXPECT_EQ(links_.links_of(kPeer).up, 2U);
+  EXPECT_EQ(links_.links_of(kPeer).all, 3U);
   down(1);
   EXPECT_TRUE(links_.is_up(kPeer));
+  EXPECT_EQ(links_.links_of(kPeer).up, 1U);
   down(0);
   EXPECT_FALSE(links_.is_up(kPeer));
   EXPECT_THAT(seen_, ElementsAre("up pgdb2 0", "down cut"));

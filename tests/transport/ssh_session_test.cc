@@ -198,6 +198,17 @@ TEST_F(SshSessionTest, TellsTheSignalThatEndedTheReceiver) {
   Error end;
   read_text(*session, kUntilTheEnd, &end);
   EXPECT_TRUE(contains(end.message, "signal KILL")) << end.text();
+  EXPECT_TRUE(contains(end.hint, "it was killed")) << end.text();
+}
+
+// The user's shell is in between.
+TEST_F(SshSessionTest, AReceiverThatWasKilledHasTheRightCommand) {
+  sshd_->set_forced_command("sh -c 'kill -KILL $$'; exit $?");
+  const auto session = connected();
+  Error end;
+  read_text(*session, kUntilTheEnd, &end);
+  EXPECT_TRUE(contains(end.message, "exit status 137")) << end.text();
+  EXPECT_TRUE(contains(end.hint, "it was killed")) << end.text();
 }
 
 TEST_F(SshSessionTest, H44RefusesAnUnknownHostKeyAndSaysHowToPinIt) {
