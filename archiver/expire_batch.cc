@@ -7,10 +7,11 @@
 namespace pgwalship {
 
 ExpireBatch::ExpireBatch(const NodeList& nodes, const Quorum& quorum,
-                         std::vector<Candidate> candidates)
+                         std::vector<Candidate> candidates, std::uint32_t segment_bytes)
     : nodes_(nodes),
       quorum_(quorum),
       candidates_(std::move(candidates)),
+      segment_bytes_(segment_bytes),
       holders_(candidates_.size(), NodeSet(nodes.size(), false)),
       said_(candidates_.size(), std::vector<std::string>(nodes.size(), "is silent")),
       needs_(nodes.size(), 0) {}
@@ -62,7 +63,7 @@ std::string ExpireBatch::why_not(std::size_t index) const {
   for (NodeId peer = 0; peer < nodes_.size(); ++peer) {
     if (needs_.at(peer) != 0 && !candidate.is_below(needs_.at(peer))) {
       return "'" + candidate.text() + "' stays: the server of " + nodes_.at(peer).name +
-             " needs from " + position_text(needs_.at(peer)) + " on";
+             " needs from " + start_text(needs_.at(peer), segment_bytes_) + " on";
     }
   }
   if (quorum_.satisfied(nodes_, nodes_.self, holders_.at(index))) {

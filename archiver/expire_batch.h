@@ -26,7 +26,8 @@ class ExpireBatch {
   };
 
   // `candidates` by position. The others are borrowed.
-  ExpireBatch(const NodeList& nodes, const Quorum& quorum, std::vector<Candidate> candidates);
+  ExpireBatch(const NodeList& nodes, const Quorum& quorum, std::vector<Candidate> candidates,
+              std::uint32_t segment_bytes = 0);
 
   std::size_t size() const { return candidates_.size(); }
   const WalName& name(std::size_t index) const { return candidates_.at(index).name; }
@@ -45,6 +46,7 @@ class ExpireBatch {
   const NodeList& nodes_;
   const Quorum& quorum_;
   const std::vector<Candidate> candidates_;
+  const std::uint32_t segment_bytes_;           // 0: not known
   std::vector<NodeSet> holders_;                // by candidate
   std::vector<std::vector<std::string>> said_;  // by candidate and peer: why it does not count
   std::vector<SegmentPosition> needs_;          // by peer: what its server needs, 0: it did not say

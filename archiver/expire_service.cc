@@ -279,8 +279,8 @@ void ExpireService::next_batch(const RunRef& run) {
           {name, known ? std::optional(file.value().facts->sha256) : std::nullopt});
     }
     return [this, run, candidates] {
-      run->batch =
-          std::make_unique<ExpireBatch>(options_.nodes, options_.quorum, std::move(*candidates));
+      run->batch = std::make_unique<ExpireBatch>(options_.nodes, options_.quorum,
+                                                 std::move(*candidates), run->plan.segment_bytes);
       ask_about_batch(run);
     };
   });
@@ -379,7 +379,8 @@ void ExpireService::log_outcome(const Run& run, ExpireOutcome outcome, const std
   }
   if (run.gone > 0) {
     machine_.log.info("retention: " + counted(run.gone, "file") +
-                      " removed from the archive; its floor is " + position_text(run.floor));
+                      " removed from the archive; its floor is " +
+                      start_text(run.floor, run.plan.segment_bytes));
   }
   if (!trouble.empty() && view_.trouble.empty()) {
     const LogLevel level =

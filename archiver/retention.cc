@@ -199,7 +199,7 @@ class Planner {
   void describe_archive() {
     say("the archive holds " + counted(in_.files.size(), "file") + ", " + bytes_text(total_bytes_) +
         ", " + counted(in_.backups.size(), "backup") +
-        (in_.recorded_floor == 0 ? "" : ", floor " + position_text(in_.recorded_floor)));
+        (in_.recorded_floor == 0 ? "" : ", floor " + start(in_.recorded_floor)));
     for (const Backup& backup : backups_) {
       if (!backup.trouble.empty()) {
         say("backup " + backup.text() + " does not count: " + backup.trouble);
@@ -214,6 +214,10 @@ class Planner {
         }
       }
     }
+  }
+
+  std::string start(SegmentPosition position) const {
+    return start_text(position, in_.segment_bytes);
   }
 
   static std::string history_name(std::uint32_t timeline) {
@@ -255,7 +259,7 @@ class Planner {
         continue;
       }
       const Backup& oldest = *line.backups[line.backups.size() - wanted];
-      say(rule + "keeps from " + position_text(oldest.start()) + " on, the start of backup " +
+      say(rule + "keeps from " + start(oldest.start()) + " on, the start of backup " +
           oldest.text() + of_line(line));
       floor = std::min(floor, oldest.start());
     }
@@ -269,7 +273,7 @@ class Planner {
       const auto& known = line.backups.empty() ? line.uncounted : line.backups;
       if (!known.empty()) {
         say("the newest backup" + of_line(line) + ", " + known.back()->text() + ", keeps from " +
-            position_text(known.back()->start()) + " on");
+            start(known.back()->start()) + " on");
         floor = std::min(floor, known.back()->start());
       }
     }
@@ -291,7 +295,7 @@ class Planner {
         last = backup->time <= since ? backup : last;
       }
       if (last != nullptr) {
-        say(rule + "keeps from " + position_text(last->start()) + " on, the start of backup " +
+        say(rule + "keeps from " + start(last->start()) + " on, the start of backup " +
             last->text() + ", the newest" + of_line(line) + " that is older");
         floor = std::min(floor, last->start());
         continue;
@@ -302,7 +306,7 @@ class Planner {
           floor = std::min(floor, known->front()->start());
         }
       }
-      say(rule + "keeps from " + position_text(floor) + " on; no whole backup" + of_line(line) +
+      say(rule + "keeps from " + start(floor) + " on; no whole backup" + of_line(line) +
           " is older");
     }
     return floor;
@@ -344,7 +348,7 @@ class Planner {
       return floor;
     }
     if (wanted <= kept) {
-      say(rule + "keeps from " + position_text(wanted) + " on");
+      say(rule + "keeps from " + start(wanted) + " on");
       return wanted;
     }
     return std::max(floor, kept);
@@ -353,10 +357,10 @@ class Planner {
   SegmentPosition floor_of_needs() {
     SegmentPosition floor = kEnd;
     for (const ServerNeed& need : in_.needs) {
-      say(need.who + " needs from " + position_text(need.position) + " on");
+      say(need.who + " needs from " + start(need.position) + " on");
       floor = std::min(floor, need.position);
       if (need.position < in_.recorded_floor) {
-        say("WARNING: that is below the recorded floor " + position_text(in_.recorded_floor) +
+        say("WARNING: that is below the recorded floor " + start(in_.recorded_floor) +
             ", and reconciling brings nothing from below it. HINT: after a restore from an older "
             "backup, remove .pgwalship/floor in the archive of every node");
       }
@@ -373,6 +377,7 @@ class Planner {
       }
     }
     plan_.floor = floor == kEnd ? 0 : floor;
+    plan_.segment_bytes = in_.segment_bytes;
     if (plan_.floor == 0) {
       plan_.expired.clear();
       bytes = 0;
@@ -386,7 +391,7 @@ class Planner {
     if (!plan_.expired.empty()) {
       say("may go: " + counted(plan_.expired.size(), "file") + ", " + bytes_text(bytes) +
           ", from '" + plan_.expired.front().name.text() + "' to '" +
-          plan_.expired.back().name.text() + "'; everything from " + position_text(plan_.floor) +
+          plan_.expired.back().name.text() + "'; everything from " + start(plan_.floor) +
           " on stays");
     } else {
       say("nothing may go");
@@ -406,6 +411,12 @@ class Planner {
 
 RetentionPlan plan_retention(const RetentionInputs& inputs) {
   return Planner(inputs).plan();
+}
+
+std::string start_text(SegmentPosition position, std::uint32_t segment_bytes) {
+  return is_segment_size(segment_bytes)
+             ? lsn_text((position >> 32U << 32U) + (position & 0xFFFFFFFFU) * segment_bytes)
+             : "segment " + position_text(position);
 }
 
 std::string bytes_text(std::uint64_t bytes) {

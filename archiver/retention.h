@@ -81,12 +81,17 @@ struct RetentionInputs {
 
 struct RetentionPlan {
   SegmentPosition floor = 0;         // 0: nothing goes
+  std::uint32_t segment_bytes = 0;   // 0: not known
   std::vector<StoredFile> expired;   // by position: what is below the floor
   std::vector<std::string> reasons;  // lines for a person: which rule keeps what
   bool size_unmet = false;           // the archive stays larger than `size`
 };
 
 RetentionPlan plan_retention(const RetentionInputs& inputs);
+
+// Where the segments of that position start, for a person: an LSN; where the size of a segment is
+// not known (0) the digits of their names.
+std::string start_text(SegmentPosition position, std::uint32_t segment_bytes);
 
 // "1.6 GB", powers of 1024.
 std::string bytes_text(std::uint64_t bytes);

@@ -11,6 +11,8 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr std::size_t kFarthestTypo = 2;
+// Where words go that no verb asked for. With a blank, so that nobody means it as an option.
+constexpr const char* kSurplus = "surplus words";
 
 // Long options are not abbreviated: a later version's new option must not change what a command
 // that is written into postgresql.conf means.
@@ -94,6 +96,8 @@ Result<Arguments> parse_arguments(const VerbSyntax& syntax, const std::vector<st
   for (const std::string& name : syntax.flags) {
     options.add_options()(name.c_str(), "");
   }
+  options.add_options()(kSurplus, po::value<std::vector<std::string>>());
+  positions.add(kSurplus, -1);
   po::variables_map given;
   try {
     po::store(
@@ -101,6 +105,10 @@ Result<Arguments> parse_arguments(const VerbSyntax& syntax, const std::vector<st
         given);
   } catch (const po::error& error) {
     return usage_error(error.what());
+  }
+  if (given.contains(kSurplus)) {
+    return usage_error("'" + given[kSurplus].as<std::vector<std::string>>().front() +
+                       "' is one argument too many");
   }
   Arguments arguments;
   for (const auto* names : {&syntax.positionals, &syntax.values}) {

@@ -26,12 +26,14 @@ Result<struct stat> examine(const std::string& path) {
 
 class MachineLines {
  public:
-  MachineLines(const Config& config, const ActingUser& user, FileSystem& file_system)
-      : config_(config), user_(user), files_(file_system) {}
+  MachineLines(const Config& config, const ActingUser& user, FileSystem& file_system,
+               GzipReader::Engine gzip)
+      : config_(config), user_(user), files_(file_system), gzip_(gzip) {}
 
   MachineChecks run() {
     lines_.ok("user", user_.name);
     check_archive();
+    check_compression();
     check_socket();
     check_data_directory();
     if (config_.nodes.size() > 1) {
@@ -133,6 +135,16 @@ class MachineLines {
                              (id.value() == 0 ? "" : ", of system " + std::to_string(id.value())));
   }
 
+  void check_compression() {
+    if (gzip_ == GzipReader::Engine::kFastest) {
+      lines_.ok("compression", "ISA-L");
+    } else {
+      lines_.warn("compression",
+                  "libisal.so.2 cannot be loaded: zlib does its work, several times slower",
+                  "apt install libisal2");
+    }
+  }
+
   void check_socket() {
     const std::string directory = directory_of(config_.daemon.socket);
     if (!examine(directory).ok()) {
@@ -203,15 +215,16 @@ class MachineLines {
   const Config& config_;
   const ActingUser& user_;
   FileSystem& files_;
+  const GzipReader::Engine gzip_;
   CheckLines lines_{"this node"};
   ArchiveIdentity archive_;
 };
 
 }  // namespace
 
-MachineChecks machine_checks(const Config& config, const ActingUser& user,
-                             FileSystem& file_system) {
-  return MachineLines(config, user, file_system).run();
+MachineChecks machine_checks(const Config& config, const ActingUser& user, FileSystem& file_system,
+                             GzipReader::Engine gzip) {
+  return MachineLines(config, user, file_system, gzip).run();
 }
 
 }  // namespace pgwalship

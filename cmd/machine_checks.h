@@ -6,6 +6,7 @@
 #include "cmd/check_lines.h"
 #include "cmd/config.h"
 #include "cmd/postgres_checks.h"
+#include "wal/gzip_choice.h"
 
 #include <vector>
 
@@ -17,6 +18,7 @@ struct MachineChecks {
 };
 
 // As `user`, whom this process is.
-MachineChecks machine_checks(const Config& config, const ActingUser& user, FileSystem& file_system);
+MachineChecks machine_checks(const Config& config, const ActingUser& user, FileSystem& file_system,
+                             GzipReader::Engine gzip = best_gzip_engine());
 
 }  // namespace pgwalship

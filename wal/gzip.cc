@@ -1,5 +1,6 @@
 #include "wal/gzip.h"
 
+#include "wal/gzip_choice.h"
 #include "wal/gzip_engine.h"
 
 #include <algorithm>
@@ -358,6 +359,10 @@ Result<void> GzipReader::State::take_padding(ByteView& in) {
   }
   in = {};
   return {};
+}
+
+GzipReader::Engine best_gzip_engine() {
+  return isal() != nullptr ? GzipReader::Engine::kFastest : GzipReader::Engine::kPortable;
 }
 
 GzipReader::GzipReader(std::uint64_t raw_bytes_max, Engine engine)

@@ -66,7 +66,7 @@ std::string printable(std::string_view text) {
   return text.size() > kNameCharactersMax ? out + "..." : out;
 }
 
-std::string_view reason_against(std::string_view text) {
+std::string reason_against(std::string_view text) {
   if (text.empty()) {
     return "it is empty";
   }
@@ -79,12 +79,16 @@ std::string_view reason_against(std::string_view text) {
   if (text.ends_with(".gz")) {
     return "the archive adds '.gz' itself";
   }
-  const auto is_lower_hex = [](char c) { return c >= 'a' && c <= 'f'; };
-  if (std::any_of(text.begin(), text.begin() + std::min<std::ptrdiff_t>(8, std::ssize(text)),
-                  is_lower_hex) ||
-      (text.size() >= kSegmentDigits &&
-       std::any_of(text.begin(), text.begin() + kSegmentDigits, is_lower_hex))) {
+  std::string raised(text);
+  const std::size_t digits = std::min(text.find('.'), text.size());
+  for (std::size_t i = 0; i < digits; ++i) {
+    raised[i] = text[i] >= 'a' && text[i] <= 'f' ? static_cast<char>(text[i] - 'a' + 'A') : text[i];
+  }
+  if (kind_of(raised)) {
     return "it has lower-case hexadecimal digits";
+  }
+  if (is_upper_hex(raised)) {
+    return "it has " + std::to_string(text.size()) + " hexadecimal digits, not 24";
   }
   return "it has none of the four forms";
 }
@@ -98,11 +102,11 @@ bool is_segment_size(std::uint64_t bytes) {
 Result<WalName> WalName::parse(std::string_view text) {
   const std::optional<WalKind> kind = kind_of(text);
   if (!kind) {
-    return Error{Errc::kInvalid,
-                 "'" + printable(text) + "' is not a name that PostgreSQL archives: " +
-                     std::string(reason_against(text)),
-                 "names are 24 upper-case hexadecimal digits, the same with '.partial' or "
-                 "'.XXXXXXXX.backup', or 8 digits with '.history': pass %f as it is"};
+    return Error{
+        Errc::kInvalid,
+        "'" + printable(text) + "' is not a name that PostgreSQL archives: " + reason_against(text),
+        "names are 24 upper-case hexadecimal digits, the same with '.partial' or "
+        "'.XXXXXXXX.backup', or 8 digits with '.history'; PostgreSQL's commands pass %f as it is"};
   }
   WalName name;
   name.text_ = text;

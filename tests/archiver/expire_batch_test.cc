@@ -121,7 +121,7 @@ TEST_F(ExpireBatchTest, KeepsWhatAPeersServerNeedsNow) {
   batch_->answer(kThird, 0, needy);
   const auto verdict = batch_->judge();
   EXPECT_EQ(verdict.go, std::vector{segment(1, 1)});
-  EXPECT_THAT(verdict.why, HasSubstr("the server of pgdb3 needs from 0000000000000002 on"));
+  EXPECT_THAT(verdict.why, HasSubstr("the server of pgdb3 needs from segment 0000000000000002 on"));
 }
 
 TEST_F(ExpireBatchTest, APositionGoesAsAWhole) {

@@ -270,5 +270,11 @@ TEST_P(RetentionTables, KeepsAndLetsGoAsWritten) {
 
 INSTANTIATE_TEST_SUITE_P(Files, RetentionTables, testing::ValuesIn(all_cases()), case_name);
 
+TEST(Retention, AStartIsAnLsnWhereTheSizeIsKnown) {
+  const SegmentPosition position = SegmentPosition{10} << 32U | 3;
+  EXPECT_EQ(start_text(position, 16U << 20U), "A/3000000");
+  EXPECT_EQ(start_text(position, 0), "segment 0000000A00000003");
+}
+
 }  // namespace
 }  // namespace pgwalship

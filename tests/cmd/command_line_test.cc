@@ -51,7 +51,9 @@ TEST(Arguments, MustAllBeThereAndNoMore) {
   EXPECT_EQ(both.value().values.at("PATH"), "a");
   EXPECT_EQ(both.value().values.at("NAME"), "");
   EXPECT_EQ(parse_arguments(syntax, {"a"}).error().message, "NAME is missing");
-  EXPECT_FALSE(parse_arguments(syntax, {"a", "b", "c"}).ok());
+  EXPECT_EQ(parse_arguments(syntax, {"a", "b", "c", "d"}).error().message,
+            "'c' is one argument too many");
+  EXPECT_EQ(parse_arguments({}, {"c"}).error().message, "'c' is one argument too many");
   EXPECT_FALSE(parse_arguments(syntax, {"a", "b", "--force"}).ok());
 }
 

@@ -1,5 +1,7 @@
 // What `config` prints, and what `config --check` makes of what it sees.
+#include "base/posix_file_system.h"
 #include "cmd/config_values.h"
+#include "cmd/machine_checks.h"
 #include "cmd/peer_checks.h"
 #include "cmd/postgres_checks.h"
 
@@ -130,6 +132,16 @@ TEST(PeerChecks, TellOfClockAndSpace) {
   EXPECT_THAT(line(check(probe), "clock").text, HasSubstr("90.0 s behind"));
   EXPECT_EQ(line(check(probe), "clock").state, State::kWarning);
   EXPECT_EQ(line(check(probe), "free space").state, State::kFailed);
+}
+
+TEST(MachineChecks, TellWhereTheFastCompressionIsMissing) {
+  PosixFileSystem files;
+  const auto compression = [&](GzipReader::Engine gzip) {
+    return line(machine_checks(config(), {}, files, gzip).lines, "compression");
+  };
+  EXPECT_EQ(compression(GzipReader::Engine::kFastest).state, State::kOk);
+  EXPECT_EQ(compression(GzipReader::Engine::kPortable).state, State::kWarning);
+  EXPECT_THAT(compression(GzipReader::Engine::kPortable).hint, HasSubstr("libisal2"));
 }
 
 PostgresFacts server() {

@@ -89,6 +89,9 @@ TEST(SegmentName, H10NamesTheReasonAndPrintsNothingHarmful) {
   EXPECT_NE(WalName::parse("../x").error().message.find("'/'"), std::string::npos);
   EXPECT_NE(WalName::parse("0000000a.history").error().message.find("lower-case"),
             std::string::npos);
+  EXPECT_NE(WalName::parse("foo").error().message.find("none of the four"), std::string::npos);
+  EXPECT_NE(WalName::parse("00000001000000000000001").error().message.find("23 hexadecimal digits"),
+            std::string::npos);
   EXPECT_NE(WalName::parse(std::string(65, 'A')).error().message.find("64"), std::string::npos);
   const std::string message = WalName::parse("a\n\x1b[31mb").error().message;
   EXPECT_NE(message.find("'a??[31mb'"), std::string::npos) << message;
