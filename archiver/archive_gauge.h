@@ -1,29 +1,21 @@
-// How large the archive is, and how many files came into it by other hands than this daemon's
-// pushes and pulls: from peers' daemons, mostly. Loop thread; the disk is looked at on the worker
-// only.
+// What stands in the archive's way, and how many files came into it by other hands than this
+// daemon's pushes and pulls: from peers' daemons, mostly. Loop thread; the disk is looked at on the
+// worker only.
 #pragma once
 
 #include "base/event_loop.h"
-#include "base/file_system.h"
 #include "base/worker.h"
 
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <vector>
 
 namespace pgwalship {
 
-// Bytes of all files with a name of WAL; one stat(2) each.
-Result<std::uint64_t> archive_bytes(const FileSystem& file_system, const std::string& archive);
-
 class ArchiveGauge {
  public:
-  struct Machine {  // borrowed
-    Worker& quiet;
-    FileSystem& file_system;
-  };
-  ArchiveGauge(std::string archive, Machine machine)
-      : archive_(std::move(archive)), machine_(machine) {}
+  // `quiet` is borrowed.
+  ArchiveGauge(std::string archive, Worker& quiet) : archive_(std::move(archive)), quiet_(quiet) {}
   ArchiveGauge(const ArchiveGauge&) = delete;
   ArchiveGauge& operator=(const ArchiveGauge&) = delete;
 
@@ -33,14 +25,14 @@ class ArchiveGauge {
 
   // For status.
   struct View {
-    std::optional<std::uint64_t> bytes;  // as of the last look, some minutes ago
+    std::vector<std::string> obstacles;  // as of the last look, some minutes ago; some of them
     std::uint64_t arrived = 0;           // since the daemon started
   };
   const View& view() const { return view_; }
 
  private:
   const std::string archive_;
-  const Machine machine_;
+  Worker& quiet_;
   TimePoint next_{};
   bool looking_ = false;
   View view_;

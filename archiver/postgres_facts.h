@@ -1,6 +1,7 @@
 // What this node's PostgreSQL says about itself, and what of it is news. Pure.
 #pragma once
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <cstdint>
@@ -33,6 +34,10 @@ struct PostgresFacts {
   std::uint32_t timeline = 0;                       // of that
   std::uint64_t oldest_slot_lsn = 0;  // the oldest restart_lsn of its replication slots; 0: none
   std::string current_lsn;            // written on a primary; received or replayed on a standby
+  std::uint32_t writes_timeline = 0;  // what a primary writes now is of this one
+  std::uint64_t streamed_lsn = 0;     // durable on the standby that has the most; 0: none streams
+  std::uint64_t hidden_standbys = 0;  // connected ones that this role may not look at
+  TimePoint asked_at{};               // all of it is as old as that
 };
 
 // Keeps the latest answer for status, and turns changes into log lines: one for each change,

@@ -28,7 +28,10 @@ constexpr const char* kQuery =
     " ELSE pg_current_wal_lsn() END,"
     " redo_lsn - '0/0'::pg_lsn, timeline_id,"
     " (SELECT min(restart_lsn) - '0/0'::pg_lsn FROM pg_replication_slots),"
-    " floor(extract(epoch FROM clock_timestamp() - last_archived_time))"
+    " floor(extract(epoch FROM clock_timestamp() - last_archived_time)),"
+    " CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_lsn()) END,"
+    " (SELECT max(flush_lsn) - '0/0'::pg_lsn FROM pg_stat_replication WHERE state = 'streaming'),"
+    " (SELECT count(*) - count(state) FROM pg_stat_replication)"
     " FROM pg_stat_archiver, pg_control_checkpoint()";
 
 enum Column : int {
@@ -49,6 +52,9 @@ enum Column : int {
   kTimeline,
   kOldestSlot,
   kLastArchivedAge,
+  kWrites,
+  kStreamed,
+  kHiddenStandbys,
   kColumns
 };
 
@@ -75,6 +81,14 @@ Number number_of(const char* text) {
   Number number = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), number);
   return number;
+}
+
+// The first eight digits of a segment's name; 0 when there is none.
+std::uint32_t timeline_of(std::string_view name) {
+  std::uint32_t timeline = 0;
+  const std::string_view digits = name.substr(0, 8);
+  std::from_chars(digits.data(), digits.data() + digits.size(), timeline, 16);
+  return timeline;
 }
 
 // One connection for one question.
@@ -168,6 +182,9 @@ class Inquiry {
           std::max(0.0, static_cast<double>(number_of<std::int64_t>(column(kLastArchivedAge))));
     }
     facts.oldest_slot_lsn = number_of<std::uint64_t>(column(kOldestSlot));
+    facts.writes_timeline = timeline_of(column(kWrites));
+    facts.streamed_lsn = number_of<std::uint64_t>(column(kStreamed));
+    facts.hidden_standbys = number_of<std::uint64_t>(column(kHiddenStandbys));
     return facts;
   }
 
@@ -220,10 +237,12 @@ PostgresWatch::~PostgresWatch() {
 void PostgresWatch::run() {
   pollfd stop{stop_.get(), POLLIN, 0};
   while (stop.revents == 0) {
+    const TimePoint asked_at = clock_.now();
     const Result<PostgresFacts> asked = Inquiry(clock_, stop_.get()).ask(options_);
     PostgresFacts facts;
     if (asked.ok()) {
       facts = asked.value();
+      facts.asked_at = asked_at;
     } else {
       facts.error = asked.error().message;
     }

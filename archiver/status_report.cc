@@ -51,6 +51,9 @@ Json peers_json(const StatusInputs& in) {
     peer["in_flight"] = view.in_flight;
     peer["backlog"] = view.backlog;
     peer["lag_seconds"] = view.lags_since ? seconds_since(*view.lags_since, in.now) : 0.0;
+    const LinkSet::Count sessions = in.links.links_of(id);
+    peer["sessions"] = sessions.all;
+    peer["sessions_up"] = sessions.up;
     peer["connects"] = counters.connects;
     peer["bytes_received"] = counters.bytes_received;
     peer["round_trip_ms"] = std::chrono::duration<double, std::milli>(counters.round_trip).count();
@@ -107,6 +110,16 @@ Json conflicts_json(const StatusInputs& in) {
   return conflicts;
 }
 
+// The newest whole segment here; none in an empty archive.
+std::optional<WalName> last_segment(const ArchiveIndex& archive) {
+  std::optional<WalName> last;
+  for (const ArchiveIndex::Run& run : archive.runs()) {
+    const WalName name = WalName::parse(run.last).value();
+    last = last && *last > name ? last : name;
+  }
+  return last;
+}
+
 Json archive_json(const StatusInputs& in) {
   Json ranges = Json::array();
   for (const ArchiveIndex::Run& range : in.archive.runs()) {
@@ -122,10 +135,13 @@ Json archive_json(const StatusInputs& in) {
   if (in.disk.free_bytes) {
     archive["free_bytes"] = *in.disk.free_bytes;
   }
-  if (in.archive_size.bytes) {
-    archive["bytes"] = *in.archive_size.bytes;
+  if (!in.disk.reading) {
+    archive["bytes"] = in.archive.file_bytes();
   }
-  archive["arrived"] = in.archive_size.arrived;
+  archive["obstacles"] = in.archive_gauge.obstacles;
+  archive["arrived"] = in.archive_gauge.arrived;
+  const auto last = last_segment(in.archive);
+  archive["last_segment"] = last ? last->text() : "";
   const Shipper::OwnView& own = in.shipper.own();
   archive["missing"] = own.missing;
   archive["fetching"] = own.in_flight;
@@ -275,6 +291,33 @@ std::optional<std::uint64_t> unarchived_segments(const PostgresFacts& facts) {
   return current > done ? current - done : 0;
 }
 
+struct Unarchived {
+  std::uint64_t bytes = 0;             // what the server had written behind the last segment here
+  std::optional<std::uint64_t> alone;  // of that, what no standby has; nothing: cannot be told
+};
+// What of a primary's WAL no archive holds, as far as it is known: as of the server's last answer.
+std::optional<Unarchived> unarchived_of(const PostgresFacts& facts, const ArchiveIndex& archive) {
+  const auto lsn = parse_lsn(facts.current_lsn);
+  const auto last = last_segment(archive);
+  const bool is_foreign = facts.reachable && !facts.error.empty();
+  if (facts.role != PostgresFacts::Role::kPrimary || !is_segment_size(facts.segment_bytes) ||
+      !lsn || !last || is_foreign) {
+    return std::nullopt;
+  }
+  const std::uint64_t start = last->start_lsn(facts.segment_bytes);
+  const std::uint64_t end = start + facts.segment_bytes;
+  // Of a timeline that was left the last segment may reach over the fork: what the server has
+  // written there since is not in it.
+  const bool is_own = facts.writes_timeline == 0 || facts.writes_timeline == last->timeline();
+  const std::uint64_t archived = is_own || end <= *lsn ? end : std::min(start, *lsn);
+  const std::uint64_t safe = std::max(archived, facts.streamed_lsn);
+  Unarchived found{.bytes = *lsn > archived ? *lsn - archived : 0, .alone = {}};
+  if (facts.hidden_standbys == 0) {
+    found.alone = *lsn > safe ? *lsn - safe : 0;
+  }
+  return found;
+}
+
 Json postgresql_json(const StatusInputs& in) {
   Json postgresql{{"role", current_role(in)}};
   if (in.disk.ready_files) {
@@ -314,6 +357,15 @@ Json postgresql_json(const StatusInputs& in) {
     if (const auto behind = unarchived_segments(facts); behind && facts.reachable) {
       postgresql["unarchived_segments"] = *behind;
     }
+    if (facts.asked_at != TimePoint{}) {
+      postgresql["age_seconds"] = seconds_since(facts.asked_at, in.now);
+    }
+    if (const auto unarchived = unarchived_of(facts, in.archive)) {
+      postgresql["unarchived_bytes"] = unarchived->bytes;
+      if (unarchived->alone) {
+        postgresql["alone_bytes"] = *unarchived->alone;
+      }
+    }
   }
   return postgresql;
 }
@@ -324,6 +376,9 @@ Json retention_json(const StatusInputs& in) {
                  {"floor", in.disk.floor == 0 ? "" : position_text(in.disk.floor)},
                  {"removed", view.removed},
                  {"trouble", view.trouble}};
+  if (in.disk.floor != 0 && is_segment_size(in.archive.segment_bytes())) {
+    retention["floor_lsn"] = start_text(in.disk.floor, in.archive.segment_bytes());
+  }
   if (view.last_at) {
     retention["last_age_seconds"] = seconds_since(*view.last_at, in.now);
   }

@@ -92,7 +92,7 @@ struct StatusInputs {
   const BackFill::View* back_fill = nullptr;    // null: not done, without data-directory
   const LookAhead::View* look_ahead = nullptr;  // null: it is off
   const PeerClocks* clocks = nullptr;           // null: nobody was asked
-  ArchiveGauge::View archive_size = {};
+  ArchiveGauge::View archive_gauge = {};
   DaemonFacts daemon = {};
 };
 std::string status_json(const StatusInputs& inputs);

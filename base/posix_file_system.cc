@@ -305,6 +305,17 @@ Result<std::vector<std::string>> PosixFileSystem::list(const std::string& path) 
   return names;
 }
 
+Result<std::vector<std::string>> list_others(const std::string& path) {
+  std::vector<std::string> names;
+  TRY(read_directory(path, [&](DIR* directory, const dirent& entry) -> Result<void> {
+    if (!is_regular(directory, entry)) {
+      names.emplace_back(entry.d_name);
+    }
+    return {};
+  }));
+  return names;
+}
+
 Result<void> PosixFileSystem::visit_files(const std::string& path,
                                           const FileVisitor& visitor) const {
   return read_directory(path, [&](DIR* directory, const dirent& entry) -> Result<void> {

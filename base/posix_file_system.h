@@ -22,4 +22,7 @@ class PosixFileSystem final : public FileSystem {
   Result<std::uint64_t> free_bytes(const std::string& path) const override;
 };
 
+// Names of what is in the directory and no regular file: directories, links, sockets and the like.
+Result<std::vector<std::string>> list_others(const std::string& path);
+
 }  // namespace pgwalship

@@ -92,7 +92,7 @@ struct Daemon::Parts {
                {*loop, *disk, links, store, pushes.shipper()}),
         reconciling(nodes, {pushes.shipper(), [this](NodeId peer) { pushes.compare_now(peer); }}),
         clocks(nodes, k, links),
-        archive_size(c.archive.directory, {*quiet, file_system}),
+        gauge(c.archive.directory, *quiet),
         space(space_options(c), {*loop, *scans, file_system, l}),
         service({ServiceManager::environment_of_process(),
                  [this](TimePoint) { return service_line(nodes, config.quorum, pushes.shipper()); },
@@ -172,7 +172,7 @@ struct Daemon::Parts {
   ProbeService probes;
   ReconcileService reconciling;
   PeerClocks clocks;
-  ArchiveGauge archive_size;
+  ArchiveGauge gauge;
   PgWalGauge space;
   DaemonService service;
   ClientSession::Services services;
@@ -270,7 +270,7 @@ Result<void> Daemon::Parts::watch_archive() {
   }
   index.on_growth([this](const std::optional<WalName>& name) {
     if (!name || !pushes.is_own(*name)) {
-      archive_size.file_arrived();
+      gauge.file_arrived();
       pushes.archive_grew();
     }
   });
@@ -334,7 +334,7 @@ TimePoint Daemon::Parts::turn(TimePoint now) {
   TimePoint next =
       std::min({pushes.tick(now), fetches.tick(now), scrub.tick(now), conflicts.tick(now),
                 expiry.tick(now), door.tick(now), probes.tick(now), reconciling.tick(now),
-                clocks.tick(now), archive_size.tick(now), space.tick(now), service.tick(now)});
+                clocks.tick(now), gauge.tick(now), space.tick(now), service.tick(now)});
   next = std::min(next, pg_wal ? pg_wal->tick(now) : kNever);
   next = std::min(next, look_ahead ? look_ahead->tick(now) : kNever);
   for (const auto& client : clients) {
@@ -483,7 +483,7 @@ void Daemon::Parts::read_status(const std::function<void(std::string)>& handler)
                        .back_fill = pg_wal ? &pg_wal->view() : nullptr,
                        .look_ahead = look_ahead ? &look_ahead->view() : nullptr,
                        .clocks = &clocks,
-                       .archive_size = archive_size.view(),
+                       .archive_gauge = gauge.view(),
                        .daemon = {PGWALSHIP_VERSION, clock.wall(), loop->now() - started_at,
                                   config.archive.minimum_free_bytes}}));
     };

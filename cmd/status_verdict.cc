@@ -84,23 +84,41 @@ Recoverability recoverability(const ReportJson& report) {
   for (const ReportJson& peer : report_list(report, "peers")) {
     count(report_text(peer, "node"), peer_lack(report, peer));
   }
-  const ReportJson& postgresql = report_field(report, "postgresql");
-  facts.to_now = report_number_or_zero(postgresql, "ready") == 0 &&
-                 report_number_or_zero(postgresql, "unarchived") == 0 &&
-                 report_number_or_zero(postgresql, "unarchived_segments") == 0;
-  facts.last = report_text(report_field(report, "push"), "last_name");
+  facts.last = report_text(report_field(report, "archive"), "last_segment");
   return facts;
 }
 
 std::string recoverability_text(const Recoverability& facts) {
   std::string text = "recoverable ";
-  text += facts.to_now ? "to now" : facts.last.empty() ? "to what is archived" : "to " + facts.last;
+  text += facts.last.empty() ? "to what is archived" : "up to " + facts.last;
   text += " on " + std::to_string(facts.complete) + " of " + counted(facts.nodes, "node");
   std::string separator = " (";
   for (const std::string& lack : facts.lacking) {
     text += std::exchange(separator, "; ") + lack;
   }
   return text + (facts.lacking.empty() ? "" : ")");
+}
+
+std::string unarchived_text(const ReportJson& report) {
+  const ReportJson& server = report_field(report, "postgresql");
+  const auto bytes = report_number(server, "unarchived_bytes");
+  if (report_text(server, "role") == "primary" && report_text(server, "lsn").empty()) {
+    return "not archived yet: what the primary is writing; how much that is says [postgres] "
+           "conninfo alone\n";
+  }
+  if (bytes.value_or(0) == 0) {
+    return "";
+  }
+  std::string text = "not archived yet: " + rounded_size(*bytes) + ", ";
+  if (const auto alone = report_number(server, "alone_bytes"); !alone) {
+    text += "on the primary; the role of [postgres] conninfo may not see what its standbys have";
+  } else if (*alone == 0) {
+    text += "on the primary and a standby that streams";
+  } else {
+    text += (*alone < *bytes ? rounded_size(*alone) + " of it " : "") + "on the primary alone";
+  }
+  const double age = report_number_or_zero(server, "age_seconds");
+  return text + (age >= kOldSeconds ? ", as of " + rounded_time(age) + " ago" : "") + "\n";
 }
 
 std::string verdict_text(const ReportJson& report, Colours colours) {
@@ -111,7 +129,7 @@ std::string verdict_text(const ReportJson& report, Colours colours) {
   const std::string recovery = recoverability_text(recoverability(report));
   if (found.findings.empty()) {
     return shaded("OK", Shade::kGood, colours) + ": " + recovery + ", quorum " + expression +
-           " is held\n";
+           " is held\n" + unarchived_text(report);
   }
   const bool is_bad = found.level == CheckLevel::kCritical || is_refusing(report);
   std::string text =
@@ -123,7 +141,8 @@ std::string verdict_text(const ReportJson& report, Colours colours) {
   for (std::size_t i = 1; i < found.findings.size(); ++i) {
     text += finding_line(found.findings[i], colours);
   }
-  return text + (is_held(report) ? "quorum " + expression + " is held, " : "") + recovery + "\n";
+  return text + (is_held(report) ? "quorum " + expression + " is held, " : "") + recovery + "\n" +
+         unarchived_text(report);
 }
 
 }  // namespace pgwalship

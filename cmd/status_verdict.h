@@ -11,17 +11,21 @@
 
 namespace pgwalship {
 
+// PostgreSQL's figures are called old, with their age, from then on.
+inline constexpr double kOldSeconds = 3;
+
 // Whose archives hold all that was acknowledged.
 struct Recoverability {
   std::size_t nodes = 0;
   std::size_t complete = 0;
   std::vector<std::string> lacking;  // "pgdb3: catching up, 12 files"; the nodes that are not
-  bool to_now = false;               // nothing finished waits to be archived
-  std::string last;                  // the last segment that was acknowledged here; may be empty
+  std::string last;                  // the newest segment in the archive here; may be empty
 };
 Recoverability recoverability(const ReportJson& report);
-// "recoverable to now on 2 of 3 nodes (pgdb3: down for 12 s)"
+// "recoverable up to 000000010000000000000007 on 2 of 3 nodes (pgdb3: down for 12 s)"
 std::string recoverability_text(const Recoverability& facts);
+// What a primary has written since, as far as it is known: "not archived yet: 5 MB, ..."; or empty.
+std::string unarchived_text(const ReportJson& report);
 
 // The verdict, and a line for each further finding, with its hint.
 std::string verdict_text(const ReportJson& report, Colours colours);

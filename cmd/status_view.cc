@@ -72,6 +72,9 @@ std::string postgresql(const Json& report, Colours colours) {
       text += ", the oldest for " + age;
     }
   }
+  if (const auto age = report_number(server, "age_seconds"); age.value_or(0) >= kOldSeconds) {
+    text += "; asked " + rounded_time(*age) + " ago";
+  }
   text += "\n";
   if (const std::string last = report_words(server, "last_archived"); !last.empty()) {
     text += "  last archived: " + last;
@@ -126,13 +129,21 @@ TextTable::Cell state_cell(const Json& peer) {
   return {state, shade};
 }
 
+// One is what there is unless [ssh] sessions says more.
+std::string sessions_of(const Json& peer) {
+  return report_number_or_zero(peer, "sessions") > 1
+             ? report_words(peer, "sessions_up") + " of " + report_words(peer, "sessions")
+             : "";
+}
+
 std::string peers(const Json& report, const Json& earlier, double seconds, Colours colours) {
   const Json& all = report_list(report, "peers");
   if (all.empty()) {
     return "";
   }
-  TextTable table({"peer", "site", "state", "since", "counts", "lacks", "for", "in flight", "rate",
-                   "to go", "round trip", "sent", "by hash", "configuration", "last error"});
+  TextTable table({"peer", "site", "state", "since", "counts", "sessions", "lacks", "for",
+                   "in flight", "rate", "to go", "round trip", "sent", "by hash", "configuration",
+                   "last error"});
   for (const Json& peer : all) {
     const auto sent = report_number(peer, "bytes_sent");
     const auto round_trip = report_number(peer, "round_trip_ms");
@@ -146,6 +157,7 @@ std::string peers(const Json& report, const Json& earlier, double seconds, Colou
          state_cell(peer),
          age_of(peer, "since_seconds"),
          is_true(peer, "counts") ? "yes" : "no",
+         sessions_of(peer),
          backlog > 0 ? count_of(peer, "backlog", "file", "files") : "0",
          lag > 0 ? rounded_time(lag) : "",
          report_number_or_zero(peer, "in_flight") > 0 ? report_words(peer, "in_flight") : "",
@@ -230,6 +242,9 @@ std::string archive(const Json& report, Colours colours) {
     text += table.text(colours);
   }
   text += scrub(report);
+  for (const Json& name : report_list(archive, "obstacles")) {
+    text += "  no file: " + (name.is_string() ? name.get<std::string>() : name.dump()) + "\n";
+  }
   return text + quarantined(report_list(archive, "quarantined"));
 }
 
@@ -262,7 +277,9 @@ std::string retention(const Json& report, Colours colours) {
     return "";
   }
   std::string text = "\n" + shaded("Retention", Shade::kHeading, colours) + ": ";
-  text += floor.empty() ? "nothing has expired" : "what is below " + floor + " has expired";
+  const std::string lsn = report_words(retention, "floor_lsn");
+  text += floor.empty() ? "nothing has expired"
+                        : "what is below " + (lsn.empty() ? floor : lsn) + " has expired";
   if (const std::string age = age_of(retention, "last_age_seconds"); !age.empty()) {
     text += ", last run " + age + " ago";
   }

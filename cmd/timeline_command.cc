@@ -6,9 +6,11 @@
 #include "cmd/emergency_exit.h"
 #include "cmd/timeline_report.h"
 #include "cmd/verbs.h"
+#include "wal/archive_scan.h"
 
+#include <cerrno>
 #include <cstdlib>
-#include <fstream>
+#include <fcntl.h>
 #include <string_view>
 #include <unistd.h>
 
@@ -90,6 +92,7 @@ Result<TimelineReport> read_report(const Config& config) {
   PosixFileSystem file_system;
   const ArchiveStore store(file_system, {.directory = config.archive.directory});
   TRY_ASSIGN(const std::vector<WalName> names, store.list());
+  TRY_ASSIGN(auto obstacles, find_obstacles(config.archive.directory));
   ArchiveSurvey survey = survey_archive(store, names);
   TimelineGraph graph = survey.graph();
   ArchiveCoverage coverage = cover_archive(graph, survey.partials, survey.backups);
@@ -99,14 +102,17 @@ Result<TimelineReport> read_report(const Config& config) {
                         .survey = std::move(survey),
                         .graph = std::move(graph),
                         .coverage = std::move(coverage),
+                        .obstacles = std::move(obstacles),
                         .quarantine = look_into_quarantine(file_system, store)};
 }
 
 Result<void> write_svg(const TimelineReport& report, const std::string& path) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << timeline_svg(report);
-  file.close();
-  return file ? Result<void>() : Error{Errc::kIo, "cannot write '" + path + "'", ""};
+  constexpr mode_t kMode = 0666;  // less the umask: a picture for others to look at
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kMode));
+  if (!file.valid()) {
+    return errno_error("write '" + path + "'", errno);
+  }
+  return write_full(file.get(), as_bytes(timeline_svg(report)), "write '" + path + "'");
 }
 
 int run_timeline(const Invocation& invocation) {
@@ -161,8 +167,8 @@ const Verb kTimelineVerb{
         "\n"
         "Exit status:\n"
         "  0    whole: no gaps, no contradictions\n"
-        "  1    there are gaps, contradictions, refused histories, or base backups that cannot\n"
-        "       be recovered\n"
+        "  1    there are gaps, contradictions, refused histories, base backups that cannot be\n"
+        "       recovered, or names that are no files\n"
         "  2    wrong command line or configuration\n"
         "  3    the archive cannot be read, or FILE cannot be written\n",
     .run = run_timeline,

@@ -43,6 +43,7 @@ class Writer {
                 {"timelines", std::move(timelines)},
                 {"contradictions", std::move(contradictions)},
                 {"backups", std::move(backups)},
+                {"obstacles", report_.obstacles},
                 {"quarantine", std::move(quarantine)}};
   }
 

@@ -80,6 +80,7 @@ std::uint64_t TimelineReport::broken_backups() const {
 
 bool TimelineReport::whole() const {
   return coverage.gaps.empty() && graph.findings().empty() && broken_backups() == 0 &&
+         obstacles.empty() &&
          std::none_of(quarantine.begin(), quarantine.end(),
                       [](const QuarantinedFile& file) { return !file.history.empty(); });
 }

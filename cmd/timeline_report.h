@@ -24,6 +24,7 @@ struct TimelineReport {
   ArchiveSurvey survey;
   TimelineGraph graph;
   ArchiveCoverage coverage;
+  std::vector<std::string> obstacles;  // names that are taken by what is no file
   std::vector<QuarantinedFile> quarantine;
 
   // Of what makes the exit status 1.

@@ -54,6 +54,8 @@ class Text {
     add_verdict();
     add_timelines();
     add_backups();
+    add_list("Obstacles: names that are no files, and can be neither stored nor served",
+             report_.obstacles);
     add_quarantine();
     return std::move(text_);
   }
@@ -90,6 +92,7 @@ class Text {
             std::count_if(report_.quarantine.begin(), report_.quarantine.end(),
                           [](const auto& file) { return !file.history.empty(); })),
         "refused history", "");
+    add(report_.obstacles.size(), "obstacle", "");
     std::string line;
     for (const std::string& fault : faults) {
       line += (line.empty() ? "NOT WHOLE: " : ", ") + fault;
@@ -303,13 +306,21 @@ class Text {
   }
 
   void add_quarantine() {
-    if (report_.quarantine.empty()) {
+    std::vector<std::string> files;
+    for (const QuarantinedFile& file : report_.quarantine) {
+      files.push_back(file.file);
+    }
+    add_list("In quarantine", files);
+  }
+
+  void add_list(const std::string& title, const std::vector<std::string>& files) {
+    if (files.empty()) {
       return;
     }
-    text_ += "\nIn quarantine\n";
+    text_ += "\n" + title + "\n";
     std::vector<Row> rows;
-    for (const QuarantinedFile& file : report_.quarantine) {
-      rows.push_back({0, "  ", file.file});
+    for (const std::string& file : files) {
+      rows.push_back({0, "  ", file});
     }
     below_ = "";
     below_columns_ = 0;

@@ -1,5 +1,6 @@
 #include "wal/archive_scan.h"
 
+#include "base/posix_file_system.h"
 #include "wal/archive_file.h"
 
 #include <algorithm>
@@ -88,6 +89,13 @@ Result<ArchiveScan> scan_archive(FileSystem& file_system, const ArchiveLayout& l
     }
   }
   return scan;
+}
+
+Result<std::vector<std::string>> find_obstacles(const std::string& archive) {
+  TRY_ASSIGN(std::vector<std::string> names, list_others(archive));
+  std::erase_if(names, [](const std::string& name) { return !ArchiveLayout::name_of_file(name); });
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 Result<FileLook> look_at_file(FileSystem& file_system, const ArchiveLayout& layout,

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace pgwalship {
 
@@ -24,6 +25,10 @@ struct ArchiveScan {
 // is not known. An error when the directory cannot be read.
 Result<ArchiveScan> scan_archive(FileSystem& file_system, const ArchiveLayout& layout,
                                  const ArchiveIndex& known);
+
+// Names that files of the archive would have and that are taken by something else, a directory, a
+// link, a fifo: what is to be called so can be neither stored nor served. In order.
+Result<std::vector<std::string>> find_obstacles(const std::string& archive);
 
 struct FileLook {
   ArchivePlace place;

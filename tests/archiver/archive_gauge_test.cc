@@ -1,20 +1,31 @@
 #include "archiver/archive_gauge.h"
 
-#include "tests/support/memory_file_system.h"
+#include "tests/support/temp_dir.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
 
 namespace pgwalship {
 namespace {
 
-TEST(ArchiveGauge, CountsFilesOfWalAndNothingElse) {
-  MemoryFileSystem disk;
-  disk.plant("/archive/000000010000000000000001.gz", Bytes(100));
-  disk.plant("/archive/00000002.history.gz", Bytes(20));
-  disk.plant("/archive/notes.txt", Bytes(3000));
-  disk.plant("/archive/.pgwalship/index", Bytes(3000));
-  EXPECT_EQ(archive_bytes(disk, "/archive").value(), 120U);
-  EXPECT_FALSE(archive_bytes(disk, "/nowhere").ok());
+TEST(ArchiveGauge, FindsWhatStandsInTheWayOfAName) {
+  const TempDir archive;
+  Worker quiet(4);
+  std::filesystem::create_directory(archive.file("000000010000000000000001.gz"));
+  std::filesystem::create_symlink("/nowhere", archive.file("00000002.history.gz"));
+  std::filesystem::create_directory(archive.file("notes"));
+  std::ofstream(archive.file("000000010000000000000002.gz")) << "a file";
+  ArchiveGauge gauge(archive.path(), quiet);
+  const TimePoint now = SystemClock().now();
+  EXPECT_GT(gauge.tick(now), now);
+  while (gauge.view().obstacles.empty()) {
+    quiet.drain();
+  }
+  EXPECT_THAT(gauge.view().obstacles,
+              testing::ElementsAre("000000010000000000000001.gz", "00000002.history.gz"));
 }
 
 }  // namespace

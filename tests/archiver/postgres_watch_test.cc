@@ -194,6 +194,10 @@ TEST_F(RealPostgresWatchTest, KnowsAPrimary) {
   EXPECT_GE(facts.redo_lsn, 1U << 20U);
   EXPECT_EQ(facts.timeline, 1U);
   EXPECT_EQ(facts.oldest_slot_lsn, 0U);
+  EXPECT_EQ(facts.writes_timeline, 1U);
+  EXPECT_EQ(facts.streamed_lsn, 0U);
+  EXPECT_EQ(facts.hidden_standbys, 0U);
+  EXPECT_NE(facts.asked_at, TimePoint{});
 }
 
 TEST_F(RealPostgresWatchTest, KnowsTheOldestSlot) {

@@ -56,6 +56,15 @@ TEST_F(StatusReportTest, ShowsTheRangesOfTheIndex) {
                                                        {"files", 1}}}));
 }
 
+// It was 0 for five minutes after a start, while files came.
+TEST_F(StatusReportTest, KnowsHowLargeTheArchiveIsOnceItWasRead) {
+  archive_.put(ArchivePlace::of(WalName::parse("000000010000000000000001").value()),
+               {.key = {}, .stamp = 1, .file_bytes = 100});
+  EXPECT_EQ(report()["archive"]["bytes"], 100);
+  disk_.reading = true;
+  EXPECT_FALSE(report()["archive"].contains("bytes"));
+}
+
 TEST_F(StatusReportTest, WithoutConninfoTheDiskKnowsTheRoleAndThatIsAll) {
   disk_.role = "standby";
   disk_.ready_files = 3;
@@ -96,6 +105,64 @@ TEST_F(StatusReportTest, CountsFinishedSegmentsThatTheServerHasNotArchived) {
   facts_->last_archived_wal = "0000000100000000000000FE";
   answers(PostgresFacts::Role::kStandby);
   EXPECT_FALSE(report()["postgresql"].contains("unarchived_segments"));
+}
+
+class UnarchivedTest : public StatusReportTest {
+ protected:
+  void SetUp() override {
+    answers(PostgresFacts::Role::kPrimary);
+    facts_->segment_bytes = 16U << 20;
+    facts_->writes_timeline = 1;
+    facts_->asked_at = now_ = TimePoint{} + std::chrono::hours(1);
+    archive("000000010000000000000007");
+  }
+  void archive(const char* name) {
+    archive_.put(ArchivePlace::of(WalName::parse(name).value()), {});
+  }
+  nlohmann::json server() const { return report()["postgresql"]; }
+};
+
+TEST_F(UnarchivedTest, IsWhatThePrimaryWroteBehindTheLastSegment) {
+  facts_->current_lsn = "0/8500000";
+  now_ += std::chrono::seconds(7);
+  EXPECT_EQ(report()["archive"]["last_segment"], "000000010000000000000007");
+  EXPECT_EQ(server()["unarchived_bytes"], 5U << 20);
+  EXPECT_EQ(server()["alone_bytes"], 5U << 20);
+  EXPECT_EQ(server()["age_seconds"], 7);
+  facts_->current_lsn = "0/8000000";
+  EXPECT_EQ(server()["unarchived_bytes"], 0);
+}
+
+TEST_F(UnarchivedTest, IsNotAloneThereWhenAStandbyStreams) {
+  facts_->current_lsn = "0/8500000";
+  facts_->streamed_lsn = 0x8400000;
+  EXPECT_EQ(server()["unarchived_bytes"], 5U << 20);
+  EXPECT_EQ(server()["alone_bytes"], 1U << 20);
+  facts_->hidden_standbys = 1;
+  EXPECT_FALSE(server().contains("alone_bytes")) << "nobody can tell";
+}
+
+// The parent's last segment reaches over the fork, and what the child wrote there is not in it.
+TEST_F(UnarchivedTest, ASegmentOfTheTimelineThatWasLeftHoldsNothingOfTheNewOne) {
+  facts_->current_lsn = "0/7500000";
+  EXPECT_EQ(server()["unarchived_bytes"], 0);
+  facts_->writes_timeline = 2;
+  EXPECT_EQ(server()["unarchived_bytes"], 5U << 20);
+  archive("000000020000000000000007");
+  EXPECT_EQ(server()["unarchived_bytes"], 0);
+}
+
+TEST_F(UnarchivedTest, IsNotToldOfAStandbyNorOfAnEmptyArchiveNorOfAnotherCluster) {
+  facts_->current_lsn = "0/8500000";
+  facts_->error = "its system identifier is not the archive's";
+  EXPECT_FALSE(server().contains("unarchived_bytes"));
+  facts_->error = "";
+  facts_->role = PostgresFacts::Role::kStandby;
+  EXPECT_FALSE(server().contains("unarchived_bytes"));
+  facts_->role = PostgresFacts::Role::kPrimary;
+  EXPECT_TRUE(server().contains("unarchived_bytes"));
+  archive_ = ArchiveIndex();
+  EXPECT_FALSE(server().contains("unarchived_bytes"));
 }
 
 TEST_F(StatusReportTest, SaysForHowLongPushesHaveFailed) {

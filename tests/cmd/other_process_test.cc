@@ -173,7 +173,7 @@ TEST(StatusProcess, ShowsTheDaemonsReport) {
   const ProgramEnd end = node.run({"status"});
   EXPECT_EQ(end.status, 0) << end.err;
   EXPECT_EQ(end.out,
-            "OK: recoverable to now on 1 of 1 node, quorum ANY 1 (*) is held\n\n"
+            "OK: recoverable to what is archived on 1 of 1 node, quorum ANY 1 (*) is held\n\n"
             "pgdb1, cluster main\n");
 }
 

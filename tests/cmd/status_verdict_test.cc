@@ -13,7 +13,7 @@ TEST(StatusVerdict, SaysFromHowManyNodesARecoveryWouldWork) {
   EXPECT_EQ(verdict(R"json({"node": "pgdb1", "quorum": {"expression": "ANY 1 (*)", "held": true},
                  "peers": [{"node": "pgdb2", "state": "current", "counts": true},
                            {"node": "pgdb3", "state": "pulling", "counts": true}]})json"),
-            "OK: recoverable to now on 3 of 3 nodes, quorum ANY 1 (*) is held\n");
+            "OK: recoverable to what is archived on 3 of 3 nodes, quorum ANY 1 (*) is held\n");
 }
 
 TEST(StatusVerdict, NamesTheNodesThatLackSomething) {
@@ -21,7 +21,8 @@ TEST(StatusVerdict, NamesTheNodesThatLackSomething) {
                  "peers": [{"node": "pgdb2", "state": "down", "since_seconds": 12, "backlog": 1},
                            {"node": "pgdb3", "state": "catching_up", "counts": true,
                             "backlog": 40, "since_seconds": 3}]})json"),
-            "OK: recoverable to now on 1 of 3 nodes (pgdb2: down for 12 s, lacks 1 file; pgdb3: "
+            "OK: recoverable to what is archived on 1 of 3 nodes (pgdb2: down for 12 s, lacks 1 "
+            "file; pgdb3: "
             "catching up, lacks 40 files), quorum ANY 1 (*) is held\n");
 }
 
@@ -32,14 +33,47 @@ TEST(StatusVerdict, H8GapsHereAreGapsOnEveryNodeThatHoldsTheSame) {
                  "timelines": {"troubles": [{"timeline": 1, "needed_segments": 1}]},
                  "peers": [{"node": "b", "state": "current", "counts": true},
                            {"node": "c", "state": "pulling", "counts": true}]})json");
-  EXPECT_NE(text.find("recoverable to now on 1 of 3 nodes (a: gaps; b: gaps)"), text.npos) << text;
+  EXPECT_NE(text.find("recoverable to what is archived on 1 of 3 nodes (a: gaps; b: gaps)"),
+            text.npos)
+      << text;
 }
 
-TEST(StatusVerdict, IsNotToNowWhileSegmentsWait) {
-  EXPECT_EQ(verdict(R"json({"quorum": {"expression": "NONE", "held": true},
-                 "push": {"last_name": "000000010000000000000007"},
-                 "postgresql": {"role": "primary", "ready": 1}})json"),
-            "OK: recoverable to 000000010000000000000007 on 1 of 1 node, quorum NONE is held\n");
+std::string verdict_of_primary(const std::string& figures) {
+  return verdict((R"json({"quorum": {"expression": "NONE", "held": true},
+      "archive": {"last_segment": "000000010000000000000007"},
+      "postgresql": {"role": "primary")json" +
+                  figures + "}}")
+                     .c_str());
+}
+const std::string kUpToSeven =
+    "OK: recoverable up to 000000010000000000000007 on 1 of 1 node, quorum NONE is held\n";
+
+TEST(StatusVerdict, SaysWhatOfThePrimarysWalIsNotArchived) {
+  EXPECT_EQ(verdict_of_primary(R"json(, "lsn": "0/8500000", "age_seconds": 1,
+                                      "unarchived_bytes": 5242880, "alone_bytes": 5242880)json"),
+            kUpToSeven + "not archived yet: 5 MB, on the primary alone\n");
+  EXPECT_EQ(verdict_of_primary(R"json(, "lsn": "0/8500000", "age_seconds": 9,
+                                      "unarchived_bytes": 5242880, "alone_bytes": 0)json"),
+            kUpToSeven +
+                "not archived yet: 5 MB, on the primary and a standby that streams, as of 9 s "
+                "ago\n");
+  EXPECT_EQ(verdict_of_primary(R"json(, "lsn": "0/8500000", "unarchived_bytes": 5242880)json"),
+            kUpToSeven +
+                "not archived yet: 5 MB, on the primary; the role of [postgres] conninfo may "
+                "not see what its standbys have\n");
+}
+
+TEST(StatusVerdict, SaysNothingOfWhatIsArchivedToTheLastByte) {
+  EXPECT_EQ(verdict_of_primary(R"json(, "lsn": "0/8000000", "unarchived_bytes": 0,
+                                      "alone_bytes": 0)json"),
+            kUpToSeven);
+}
+
+TEST(StatusVerdict, SaysThatWithoutConninfoWhatThePrimaryWritesIsNotKnown) {
+  EXPECT_EQ(verdict_of_primary(""),
+            kUpToSeven +
+                "not archived yet: what the primary is writing; how much that is says "
+                "[postgres] conninfo alone\n");
 }
 
 TEST(StatusVerdict, PutsTheWorstFirstAndSaysWhatToDo) {
@@ -49,7 +83,8 @@ TEST(StatusVerdict, PutsTheWorstFirstAndSaysWhatToDo) {
             "NOT SAFE: 1 conflict, the first: B at pgdb3: hashes differ\n"
             "HINT: `pgwalship conflicts show B` on that node says what to do\n"
             "  - 2 files are missing here and cannot be fetched: no space\n"
-            "quorum NONE is held, recoverable to now on 0 of 1 node (pgdb1: 2 files missing)\n");
+            "quorum NONE is held, recoverable to what is archived on 0 of 1 node (pgdb1: 2 files "
+            "missing)\n");
 }
 
 // A peer's restart is no alarm yet, but nothing is acknowledged meanwhile.
@@ -58,7 +93,7 @@ TEST(StatusVerdict, IsNotSafeFromTheFirstMomentWithoutAQuorum) {
                                        "since_seconds": 1, "why": "pgdb2 is down"}})json"),
             "NOT SAFE: quorum ANY 1 (*) not held for 1 s: pgdb2 is down\n"
             "HINT: start the peers that are down; without a quorum pg_wal fills\n"
-            "recoverable to now on 1 of 1 node\n");
+            "recoverable to what is archived on 1 of 1 node\n");
 }
 
 TEST(StatusVerdict, H40WarnsBeforeADeadServersWalIsDestroyed) {

@@ -29,11 +29,13 @@ TEST(StatusView, ShowsTheWholeReport) {
        "bytes_sent": 1610612736, "files_sent": 300}],
     "archive": {"directory": "/archive", "files": 3, "free_bytes": 1048576,
       "ranges": [{"timeline": 1, "first": "A", "last": "B", "files": 2}],
+      "last_segment": "B",
       "quarantined": ["x.gz"]},
     "push": {"last_name": "B", "last_age_seconds": 90, "last_error": "timed out",
       "last_error_age_seconds": 200000, "open": 1, "acknowledged": 5, "failed": 2},
     "conflicts": [{"name": "B", "where": "pgdb3", "text": "hashes differ"}],
-    "postgresql": {"role": "primary", "ready": 4}})json"),
+    "postgresql": {"role": "primary", "ready": 4, "lsn": "0/7500000",
+                   "age_seconds": 7, "unarchived_bytes": 5242880, "alone_bytes": 1048576}})json"),
             R"json(NOT SAFE: quorum ANY 1 (*) not held for 0 s: pgdb2 is down
 HINT: start the peers that are down; without a quorum pg_wal fills
   - only 1MB free for the archive
@@ -43,11 +45,12 @@ HINT: start the peers that are down; without a quorum pg_wal fills
   - 1 file in quarantine
     HINT: look at the disk's health; remove them by hand when the archive is good again
   - peer pgdb2 down for 2 h: refused
-recoverable to B on 2 of 3 nodes (pgdb2: down for 2 h, lacks 12 files)
+recoverable up to B on 2 of 3 nodes (pgdb2: down for 2 h, lacks 12 files)
+not archived yet: 5 MB, 1 MB of it on the primary alone, as of 7 s ago
 
 pgdb1, cluster main, system identifier 7299870112345678901
 
-PostgreSQL: primary, 4 segments wait in pg_wal
+PostgreSQL: primary, at 0/7500000, 4 segments wait in pg_wal; asked 7 s ago
 
 Peers
   peer   site  state  since  counts  lacks     in flight  round trip  sent               last error
@@ -85,6 +88,18 @@ TEST(StatusView, ShowsRatesAndTimesToGoWithAnEarlierReport) {
                 "120 files, 40 MB\n"),
             std::string::npos)
       << text.value();
+}
+
+TEST(StatusView, ShowsHowManyOfAPeersSessionsAreUp) {
+  const std::string text = render(R"json({"peers": [
+      {"node": "pgdb2", "state": "current", "counts": true, "sessions": 4, "sessions_up": 3},
+      {"node": "pgdb3", "state": "current", "counts": true, "sessions": 1,
+       "sessions_up": 1}]})json");
+  EXPECT_NE(text.find("  peer   state    counts  sessions  lacks\n"
+                      "  pgdb2  current  yes     3 of 4    0\n"
+                      "  pgdb3  current  yes               0\n"),
+            std::string::npos)
+      << text;
 }
 
 TEST(StatusView, AReportFromBeforeARestartGivesNoRate) {
@@ -145,12 +160,11 @@ TEST(StatusView, H17SaysWhenPgWalFillsUp) {
 TEST(StatusView, SaysWhatHasExpiredAndWhatIsHeldBack) {
   const std::string text = render(R"json({
     "quorum": {"expression": "NONE", "held": true, "why": ""},
-    "retention": {"configured": true, "floor": "000000000000000A", "removed": 9,
-                  "last_age_seconds": 300, "trouble": "pgdb2 is silent"}})json");
-  EXPECT_NE(
-      text.find("\nRetention: what is below 000000000000000A has expired, last run 5 min ago\n"
-                "  held back: pgdb2 is silent\n"),
-      std::string::npos)
+    "retention": {"configured": true, "floor": "000000000000000A", "floor_lsn": "0/A000000",
+                  "removed": 9, "last_age_seconds": 300, "trouble": "pgdb2 is silent"}})json");
+  EXPECT_NE(text.find("\nRetention: what is below 0/A000000 has expired, last run 5 min ago\n"
+                      "  held back: pgdb2 is silent\n"),
+            std::string::npos)
       << text;
 }
 

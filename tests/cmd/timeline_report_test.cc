@@ -23,6 +23,7 @@ TimelineReport report_of(ArchiveSurvey survey, std::vector<QuarantinedFile> quar
                         .survey = std::move(survey),
                         .graph = std::move(graph),
                         .coverage = std::move(coverage),
+                        .obstacles = {},
                         .quarantine = std::move(quarantine)};
 }
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -72,6 +73,25 @@ class Archiving(PostgresCase):
         self.assertEqual(cluster.psql("SELECT failed_count FROM pg_stat_archiver"), "0")
         wait_until(lambda: cluster.archive("node1") == cluster.archive("node2")
                    == cluster.archive("node3"), 30, "all three archives are equal")
+
+    def test_status_says_what_is_on_the_primary_alone(self):
+        cluster = self.cluster(postgres=True)
+        cluster.psql("CREATE TABLE proof (i int)")
+        name = self.archive_all(cluster)
+        wait_until(lambda: name in cluster.archive("node3"), 20, "it is everywhere")
+        cluster.psql("INSERT INTO proof SELECT generate_series(1, 40000)")  # some MB, not archived
+        unarchived = wait_until(
+            lambda: [line for line in cluster.pgwalship("node1", "status").out.splitlines()
+                     if re.match(r"not archived yet: [0-9.]+ MB, on the primary alone", line)],
+            30, "it is told")
+        self.assertIn(f"recoverable up to {name} on 3 of 3 nodes",
+                      cluster.pgwalship("node1", "status").out, unarchived)
+        figures = cluster.status("node1")["postgresql"]
+        self.assertGreater(figures["alone_bytes"], 1 << 20)
+        self.assertEqual(figures["alone_bytes"], figures["unarchived_bytes"])
+        self.archive_all(cluster)
+        wait_until(lambda: cluster.status("node1")["postgresql"]["alone_bytes"] < 1 << 20, 30,
+                   "it is archived")
 
     def test_kill_9_under_load(self):
         cluster = self.server()

@@ -1,8 +1,9 @@
 """Timelines: two real promotions, a server that goes on after it was left, a gap, a rival."""
 
 import json
+import os
 
-from harness import wait_until
+from harness import segment, segment_name, sha256, wait_until
 from postgres_cases import PostgresCase as _PostgresCase
 
 
@@ -41,6 +42,27 @@ class Timelines(_PostgresCase):
         self.assertEqual(outcome.code, code, outcome)
         return json.loads(outcome.out)
 
+    def test_a_name_that_is_no_file_is_told(self):
+        cluster = self.cluster(nodes=1)
+        self.assert_push(cluster.push("node1", segment_name(1), segment(1)), 0)
+        self.assertEqual(cluster.pgwalship("node1", "timeline").code, 0)
+        archive = cluster.archive_dir("node1")
+        cluster.stop_daemon("node1")
+        (archive / f"{segment_name(2)}.gz").mkdir()
+        (archive / f"{segment_name(3)}.gz").symlink_to("/nowhere")
+        os.mkfifo(archive / f"{segment_name(4)}.gz")
+        outcome = cluster.pgwalship("node1", "timeline")
+        self.assertEqual(outcome.code, 1, outcome)
+        self.assertIn("NOT WHOLE: 3 obstacles", outcome.out)
+        names = [f"{segment_name(number)}.gz" for number in (2, 3, 4)]
+        report = json.loads(cluster.pgwalship("node1", "timeline", "--json").out)
+        self.assertEqual(report["obstacles"], names)
+        cluster.start_daemon("node1")
+        wait_until(lambda: cluster.status("node1")["archive"]["obstacles"] == names, 10,
+                   "status tells of them, too")
+        self.assertIn("3 names in the archive taken by what is no file",
+                      cluster.pgwalship("node1", "status").out)
+
     def test_h8_h39_forks_gaps_and_spans_of_real_servers(self):
         cluster = self.cluster(postgres=True)
         self.promoted(cluster, "node2", "node1")
@@ -74,6 +96,16 @@ class Timelines(_PostgresCase):
         self.assertEqual(outcome.code, 3, outcome)
         wait_until(lambda: "split brain: there are two timelines 3" in cluster.log("node3"), 10,
                    "the log has both histories")
+        kinds = lambda: [one["kind"] for one in cluster.status("node3")["timelines"]["alarms"]]
+        self.assertIn("split_brain", kinds())
+        kept = sha256(cluster.archived("node3", "00000003.history"))[:12]
+        self.assertEqual(cluster.pgwalship("node3", "conflicts", "resolve", "00000003.history",
+                                           "--keep", kept, "--yes").code, 0)
+        wait_until(lambda: "split_brain" not in kinds(), 15, "it is decided, and no alarm any more")
+        self.assertIn("no longer so: split brain", cluster.log("node3"))
+        self.assertEqual(cluster.push("node3", "00000003.history",
+                                      b"1\t0/1000060\tother\n").code, 3)
+        wait_until(lambda: "split_brain" in kinds(), 10, "another one is another alarm")
 
         # A hole that nobody can fill.
         lost = report["timelines"][1]["ranges"][0]["first"]
