@@ -27,7 +27,7 @@ void ExpireBatch::answer(NodeId peer, std::size_t index, const Result<StatResult
   needs_.at(peer) = std::max(needs_.at(peer), stat.needs);
   const std::optional<Sha256>& mine = candidates_.at(index).sha256;
   const bool knows_content = mine && stat.facts.sha256 != Sha256{};
-  if (stat.presence == Presence::kAbsent) {
+  if (stat.presence == Presence::kAbsent || stat.presence == Presence::kVanished) {
     said = "does not have it";
   } else if (stat.presence == Presence::kCorrupt) {
     said = "has a corrupt copy";

@@ -14,7 +14,8 @@ void PushService::act(const Compare& action) {
     const bool reconciled = machine_.store.reconciled();
     const Result<SegmentPosition> floor = machine_.store.floor();
     const Result<SegmentPosition> evidence_from = machine_.store.evidence_from();
-    return [this, peer, reconciled, floor, evidence_from] {
+    const Result<ArchiveStore::Vanished> vanished = machine_.store.vanished();
+    return [this, peer, reconciled, floor, evidence_from, vanished] {
       const auto current = comparisons_.find(peer);
       if (current == comparisons_.end()) {
         return;
@@ -22,10 +23,14 @@ void PushService::act(const Compare& action) {
       const auto comparison = std::make_shared<Comparison>(floor.ok() ? floor.value() : 0);
       comparison->self_reconciled = reconciled;
       current->second = comparison;
-      if (!floor.ok() || !evidence_from.ok()) {
-        finish(peer, comparison, floor.ok() ? evidence_from.error() : floor.error());
+      if (!floor.ok() || !evidence_from.ok() || !vanished.ok()) {
+        finish(peer, comparison,
+               !floor.ok()           ? floor.error()
+               : !evidence_from.ok() ? evidence_from.error()
+                                     : vanished.error());
         return;
       }
+      comparison->self_vanished = vanished.value().mark;
       comparison->evidence_from = evidence_from.value();
       machine_.index.refresh([this, peer, comparison](const Result<void>& outcome) {
         if (outcome.ok()) {
@@ -71,6 +76,7 @@ void PushService::take(NodeId peer, const ComparisonRef& comparison, const Messa
     return;
   }
   comparison->peer_reconciled = result->reconciled;
+  comparison->peer_vanished = comparison->peer_vanished.value_or(result->vanished_mark);
   comparison->evidence_from = std::max(comparison->evidence_from, result->evidence_from);
   const Result<void> taken = comparison->archives.take(machine_.index.index(), result->answer);
   if (taken.ok()) {
@@ -89,7 +95,9 @@ void PushService::finish(NodeId peer, const ComparisonRef& comparison,
   comparisons_.erase(current);
   feed(Compared{peer, comparison && comparison->self_reconciled, std::move(differences),
                 comparison ? comparison->peer_reconciled : std::nullopt,
-                comparison ? comparison->evidence_from : 0});
+                comparison ? comparison->evidence_from : 0,
+                comparison ? comparison->self_vanished : 0,
+                comparison ? comparison->peer_vanished.value_or(0) : 0});
 }
 
 }  // namespace pgwalship

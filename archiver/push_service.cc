@@ -424,8 +424,8 @@ void PushService::act(const TellReconciled& action) {
   }
   machine_.links.request(
       peer,
-      [from = action.from](std::uint64_t id) -> Message {
-        return Reconciled{id, from};
+      [action](std::uint64_t id) -> Message {
+        return Reconciled{id, action.from, action.vanished};
       },
       [this, peer](const Message& answer) {
         if (const auto* done = std::get_if<Done>(&answer)) {
@@ -437,7 +437,7 @@ void PushService::act(const TellReconciled& action) {
 // The next comparison sees whether it was done.
 void PushService::act(const MarkReconciled& action) {
   std::ignore = machine_.scans.post([this, action]() -> Worker::Completion {
-    const Result<void> marked = machine_.store.mark_reconciled(action.from);
+    const Result<void> marked = machine_.store.mark_reconciled(action.from, action.vanished);
     return [this, marked] {
       if (marked.ok()) {
         cannot_mark_.ends();

@@ -145,6 +145,8 @@ class PushService final : public LinkSet::Observer {
     bool self_reconciled = false;
     std::optional<bool> peer_reconciled;
     SegmentPosition evidence_from = 0;
+    std::uint64_t self_vanished = 0;
+    std::optional<std::uint64_t> peer_vanished{};
   };
   using UploadRef = std::shared_ptr<Upload>;
 

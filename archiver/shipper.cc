@@ -205,6 +205,7 @@ void Shipper::on(const Compared& event, TimePoint now) {
            "the archive here was replaced, and does not count until it is complete again");
     meet_newcomer(options_.nodes.self, now);
   }
+  note_vanished(event, now);
   if (!peer.view.comparing) {
     return;  // the session it was asked in is gone
   }
@@ -263,14 +264,19 @@ void Shipper::on(const ReconciledAnswered& event, TimePoint now) {
     return;
   }
   if (event.result.ok()) {
+    const bool is_new = !peer.view.reconciled;
     peer.view.reconciled = true;
+    peer.view.vanished = 0;  // the next comparison says whether more has
     if (peer.view.state == PeerState::kCurrent) {
       peer.view.last_error.clear();
     }
     if (peer.compare_at != kNever && peer.view.state != PeerState::kBehind) {
       plan_next_comparison(event.peer, now);
     }
-    report(Gravity::kInfo, "peer " + name_of(event.peer) + ": complete, counts from now on",
+    report(Gravity::kInfo,
+           "peer " + name_of(event.peer) +
+               (is_new ? ": complete, counts from now on"
+                       : ": complete again after files had vanished"),
            {{kPeerField, name_of(event.peer)}});
   } else {
     peer.view.last_error = event.result.error().message;

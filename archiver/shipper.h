@@ -75,9 +75,12 @@ class Shipper {
   struct PeerView {
     PeerState state = PeerState::kDown;
     bool reconciled = false;  // counts towards a quorum
-    bool refuses = false;     // could not store the last fresh file: holds no quorum now
-    TimePoint since{};        // of the state; of a peer in trouble, of that
-    std::string last_error;   // of the link or of a file; empty when all is well
+    // Files vanished from its archive that it may not have back yet: it is no evidence of absence.
+    // The mark that it gave; 0: no.
+    std::uint64_t vanished = 0;
+    bool refuses = false;    // could not store the last fresh file: holds no quorum now
+    TimePoint since{};       // of the state; of a peer in trouble, of that
+    std::string last_error;  // of the link or of a file; empty when all is well
     std::size_t in_flight = 0;
     std::size_t backlog = 0;  // known files it lacks, in flight included; grows while it is down
     // Since when it has lacked some file; while it is current: since its last answer.
@@ -180,6 +183,8 @@ class Shipper {
   void note_quorum(TimePoint now);
   void note_lags(TimePoint now);
   void meet_newcomer(NodeId newcomer, TimePoint now);
+  void note_vanished(const Compared& event, TimePoint now);
+  bool is_whole(NodeId id) const;  // and its word about what it lacks is evidence
   bool covers_enough_for(NodeId newcomer) const;
   SegmentPosition floor_of_completeness() const;
   bool may_tell_reconciled(NodeId newcomer);
@@ -207,7 +212,8 @@ class Shipper {
   std::deque<ConflictView> conflicts_;
   std::optional<std::uint64_t> pg_wal_free_;
   bool self_reconciled_ = false;
-  bool new_cluster_ = false;  // all nodes were up at once and none was reconciled
+  std::uint64_t self_vanished_ = 0;  // as PeerView::vanished
+  bool new_cluster_ = false;         // all nodes were up at once and none was reconciled
   std::optional<bool> quorum_held_;
   TimePoint quorum_changed_{};          // when quorum_held_ last did
   TimePoint quorum_alarm_at_ = kNever;  // of one that was lost: when that is an error

@@ -62,6 +62,9 @@ struct Compared {  // how the archives differ, or why that could not be found ou
   std::optional<bool> peer_reconciled = {};  // as the peer says now; its greeting may be old
   // Of both archives the higher: below it an absence is no evidence (ArchiveStore::evidence_from).
   SegmentPosition evidence_from = 0;
+  // What had vanished from either (ArchiveStore::Vanished) before it was looked at; 0: nothing.
+  std::uint64_t self_vanished = 0;
+  std::uint64_t peer_vanished = 0;
 };
 struct ReconciledAnswered {
   NodeId peer;
@@ -111,9 +114,11 @@ struct Compare {
 struct TellReconciled {
   NodeId peer;
   SegmentPosition from;  // down to which it holds all that enough others hold
+  std::uint64_t vanished = 0;
 };
 struct MarkReconciled {  // the archive here
   SegmentPosition from;
+  std::uint64_t vanished = 0;
 };
 struct Reply {
   PushId push;

@@ -116,8 +116,8 @@ void Shipper::settle(NodeId id, TimePoint now) {
   if (peer.compare_at == kNever) {
     plan_next_comparison(id, now);
     // Nobody may be able to connect to this node. What a peer may be told, it may tell itself.
-    if (!self_reconciled_ && covers_enough_for(options_.nodes.self)) {
-      actions_.emplace_back(MarkReconciled{floor_of_completeness()});
+    if (!is_whole(options_.nodes.self) && covers_enough_for(options_.nodes.self)) {
+      actions_.emplace_back(MarkReconciled{floor_of_completeness(), self_vanished_});
     }
   }
   if (pulls_.wants_from(id)) {
@@ -152,14 +152,14 @@ void Shipper::settle_all(TimePoint now) {
 
 void Shipper::plan_next_comparison(NodeId id, TimePoint now) {
   Peer& peer = peers_[id];
-  const bool in_haste = !peer.view.reconciled || (!coverage_.covers(id) && newcomer_connected());
+  const bool in_haste = !is_whole(id) || (!coverage_.covers(id) && newcomer_connected());
   const auto interval = peer.asked_for ? std::chrono::seconds::zero()
                         : in_haste     ? kCompareIntervalNew
                         : peer.grew    ? kGrewCompareDelay
                                        : kCompareInterval;
   peer.compare_at = now + interval;
-  if (!peer.view.reconciled && may_tell_reconciled(id)) {
-    actions_.emplace_back(TellReconciled{id, floor_of_completeness()});
+  if (!is_whole(id) && may_tell_reconciled(id)) {
+    actions_.emplace_back(TellReconciled{id, floor_of_completeness(), peer.view.vanished});
   }
 }
 
@@ -179,10 +179,35 @@ void Shipper::meet_newcomer(NodeId newcomer, TimePoint now) {
   }
 }
 
+// An archive from which files have vanished is like a new one, but that what it stores counts.
+void Shipper::note_vanished(const Compared& event, TimePoint now) {
+  if (!event.differences.ok()) {
+    return;  // perhaps nobody has looked
+  }
+  Peer& peer = peers_.at(event.peer);
+  if (std::exchange(self_vanished_, event.self_vanished) != event.self_vanished &&
+      self_vanished_ != 0) {
+    meet_newcomer(options_.nodes.self, now);
+  }
+  if (std::exchange(peer.view.vanished, event.peer_vanished) != event.peer_vanished &&
+      peer.view.vanished != 0) {
+    meet_newcomer(event.peer, now);
+  }
+}
+
+bool Shipper::is_whole(NodeId id) const {
+  return is_peer(id) ? peers_[id].view.reconciled && peers_[id].view.vanished == 0
+                     : self_reconciled_ && self_vanished_ == 0;
+}
+
 bool Shipper::newcomer_connected() const {
-  return std::any_of(peers_.begin(), peers_.end(), [](const Peer& peer) {
-    return peer.view.state != PeerState::kDown && !peer.view.reconciled;
-  });
+  for (NodeId id = 0; id < peers_.size(); ++id) {
+    if (is_peer(id) ? peers_[id].view.state != PeerState::kDown && !is_whole(id)
+                    : self_vanished_ != 0) {
+      return true;
+    }
+  }
+  return false;
 }
 
 // Whether a node that holds all that this one holds may be believed again. This archive and those
@@ -193,7 +218,7 @@ bool Shipper::covers_enough_for(NodeId newcomer) const {
   bool everybody = true;
   for (NodeId id = 0; id < peers_.size(); ++id) {
     const bool known = !is_peer(id) || coverage_.covers(id);
-    seen[id] = id != newcomer && known && (!is_peer(id) || peers_[id].view.reconciled);
+    seen[id] = id != newcomer && known && (!is_peer(id) || is_whole(id));
     everybody = everybody && (known || id == newcomer);
   }
   return everybody ||
@@ -225,7 +250,7 @@ bool Shipper::may_tell_reconciled(NodeId newcomer) {
     all_new = all_new && is_new(id);
   }
   new_cluster_ = new_cluster_ || all_new;
-  return self_reconciled_ ? covers_enough_for(newcomer) : new_cluster_;
+  return self_reconciled_ ? self_vanished_ == 0 && covers_enough_for(newcomer) : new_cluster_;
 }
 
 }  // namespace pgwalship

@@ -131,7 +131,8 @@ Json archive_json(const StatusInputs& in) {
   Json archive{{"directory", in.archive_directory},
                {"files", in.archive.size()},
                {"ranges", std::move(ranges)},
-               {"complete", in.disk.reconciled || in.nodes.size() < 2}};
+               {"complete", in.disk.reconciled || in.nodes.size() < 2},
+               {"vanished", in.disk.vanished}};
   if (in.disk.free_bytes) {
     archive["free_bytes"] = *in.disk.free_bytes;
   }
@@ -429,6 +430,11 @@ DiskFacts read_disk_facts(FileSystem& file_system, const ArchiveStore& store,
     facts.system_id = id.value();
   }
   facts.reconciled = store.reconciled();
+  if (const auto vanished = store.vanished(); vanished.ok()) {
+    facts.vanished = vanished.value().mark != 0;
+  } else {
+    facts.error = vanished.error().message;
+  }
   if (const auto floor = store.floor(); floor.ok()) {
     facts.floor = floor.value();
   } else if (facts.error.empty()) {

@@ -25,6 +25,7 @@ struct DiskFacts {
   std::vector<TimelineTrouble> timelines;
   std::uint64_t system_id = 0;
   bool reconciled = false;
+  bool vanished = false;  // files did that it may not have back
   SegmentPosition floor = 0;
   std::vector<std::string> quarantined;
   std::optional<std::uint64_t> free_bytes;

@@ -44,7 +44,7 @@ Result<DirectoryWatch> DirectoryWatch::open(const std::string& directory) {
 }
 
 // The kernel gives the same descriptor for the same directory, however it is named.
-Result<DirectoryWatch::Renewed> DirectoryWatch::renew() {
+Result<NameWatch::Renewed> DirectoryWatch::renew() {
   TRY_ASSIGN(const int watch, add_watch(fd_.get(), directory_));
   if (watch == watch_) {
     return Renewed::kSame;
@@ -54,7 +54,7 @@ Result<DirectoryWatch::Renewed> DirectoryWatch::renew() {
   return Renewed::kOther;
 }
 
-DirectoryWatch::Changes DirectoryWatch::take() {
+NameWatch::Changes DirectoryWatch::take() {
   Changes changes;
   alignas(inotify_event) std::array<char, kReadBytes> buffer;
   for (;;) {

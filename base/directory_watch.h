@@ -12,7 +12,7 @@
 
 namespace pgwalship {
 
-class DirectoryWatch {
+class NameWatch {
  public:
   struct Changes {
     // Created, linked, moved in or away, removed, or closed after writing; each at least once.
@@ -21,20 +21,27 @@ class DirectoryWatch {
     bool rescan = false;
   };
 
-  // Changes that are made after it returns are reported. kIo with a hint when the limits of
-  // inotify are reached.
-  static Result<DirectoryWatch> open(const std::string& directory);
-
+  virtual ~NameWatch() = default;
   // Readable while changes wait.
-  int fd() const { return fd_.get(); }
+  virtual int fd() const = 0;
   // All changes that were made before the call; does not wait.
-  Changes take();
-
+  virtual Changes take() = 0;
   // Whether the path still names the watched directory. When it names another one (the old was
   // removed, or something was mounted or unmounted there), that is watched from now on.
   // Any thread, one at a time.
   enum class Renewed { kSame, kOther };
-  Result<Renewed> renew();
+  virtual Result<Renewed> renew() = 0;
+};
+
+class DirectoryWatch final : public NameWatch {
+ public:
+  // Changes that are made after it returns are reported. kIo with a hint when the limits of
+  // inotify are reached.
+  static Result<DirectoryWatch> open(const std::string& directory);
+
+  int fd() const override { return fd_.get(); }
+  Changes take() override;
+  Result<Renewed> renew() override;
 
  private:
   DirectoryWatch(Fd fd, std::string directory, int watch)

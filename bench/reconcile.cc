@@ -114,7 +114,7 @@ Costs compare(const ArchiveIndex& mine, const ArchiveIndex& theirs) {
     const auto asked = over_the_wire<CompareRanges>(CompareRanges{1, std::move(*query)}, costs);
     const double sent = cpu_seconds();
     const auto answer = over_the_wire<CompareResult>(
-        CompareResult{1, true, 0, answer_compare(theirs, asked.query, 0)}, costs);
+        CompareResult{1, true, 0, 0, answer_compare(theirs, asked.query, 0)}, costs);
     const double answered = cpu_seconds();
     if (!comparison.take(mine, answer.answer).ok()) {
       std::abort();

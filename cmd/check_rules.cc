@@ -201,6 +201,12 @@ class Examination {
                " in the archive taken by what is no file: " + names.front().dump(),
            "nothing of that name can be stored or served: move it away");
     }
+    if (report_flag(archive, "vanished").value_or(false)) {
+      find(CheckLevel::kWarning,
+           "files have vanished from the archive here that pgwalship did not remove, and it is not "
+           "sure to have them back",
+           "bring all nodes together; find out what removes files there ([retention] should)");
+    }
     if (const ReportJson& files = report_list(archive, "quarantined"); !files.empty()) {
       find(CheckLevel::kWarning,
            many(static_cast<double>(files.size()), "file", "files") + " in quarantine",

@@ -15,6 +15,7 @@
 #include "base/posix_file_system.h"
 #include "base/trouble.h"
 #include "base/worker.h"
+#include "cmd/archive_watch.h"
 #include "cmd/client_door.h"
 #include "cmd/client_session.h"
 #include "cmd/daemon_care.h"
@@ -77,13 +78,19 @@ struct Daemon::Parts {
         door(*loop, *listener, l, [this](Fd socket) { take_client(std::move(socket)); }),
         store(file_system, {c.archive.directory, c.archive.minimum_free_bytes, seed_from_system()}),
         links(*loop),
-        index(file_system, k, {.directory = c.archive.directory, .seed = seed_from_system()},
+        index(file_system, k,
+              {.directory = c.archive.directory,
+               .seed = seed_from_system(),
+               .note_vanished =
+                   [this](std::vector<WalName> names) {
+                     return store.note_vanished(std::move(names));
+                   }},
               [this](Worker::Job job) { return looks->post(std::move(job)); }),
         pushes(push_options(c, nodes, [this](const WalName& name) { fetches.heal(name); }),
                {*loop, *disk, *scans, *quiet, links, file_system, store, index, l}),
         fetches({nodes, c.quorum, c.cluster.on_quorum_loss,
                  static_cast<std::size_t>(c.restore.prefetch)},
-                {*loop, *disk, *scans, *quiet, links, store, l}),
+                {*loop, *disk, *scans, *quiet, links, store, index, l}),
         scrub(c.archive.scrub,
               {*loop, k, *quiet, file_system, store, fetches, l, [this] { return is_busy(); }}),
         conflicts({*loop, *quiet, store, l}),
@@ -93,6 +100,7 @@ struct Daemon::Parts {
         reconciling(nodes, {pushes.shipper(), [this](NodeId peer) { pushes.compare_now(peer); }}),
         clocks(nodes, k, links),
         gauge(c.archive.directory, *quiet),
+        archive_watch(c.archive.directory, {*loop, *looks, index, pushes, gauge, l}),
         space(space_options(c), {*loop, *scans, file_system, l}),
         service({ServiceManager::environment_of_process(),
                  [this](TimePoint) { return service_line(nodes, config.quorum, pushes.shipper()); },
@@ -125,7 +133,6 @@ struct Daemon::Parts {
   }
 
   Result<void> connect();
-  Result<void> watch_archive();
   Result<void> watch_pg_wal();
   void take_client(Fd socket);
   void on_postgres();
@@ -173,6 +180,7 @@ struct Daemon::Parts {
   ReconcileService reconciling;
   PeerClocks clocks;
   ArchiveGauge gauge;
+  ArchiveWatch archive_watch;
   PgWalGauge space;
   DaemonService service;
   ClientSession::Services services;
@@ -230,7 +238,7 @@ Result<void> Daemon::Parts::connect() {
     std::ignore = setpriority(PRIO_PROCESS, 0, kQuietNice);  // of this thread alone, on Linux
     return [] {};
   });
-  TRY(watch_archive());
+  TRY(archive_watch.start());
   Random random(seed_from_system());
   for (NodeId id = 0; id < nodes.size(); ++id) {
     for (int session = 0; id != nodes.self && session < config.ssh.sessions; ++session) {
@@ -256,29 +264,6 @@ Result<void> Daemon::Parts::connect() {
                                     }));
   }
   loop->on_turn([this](TimePoint now) { return turn(now); });
-  return {};
-}
-
-Result<void> Daemon::Parts::watch_archive() {
-  TRY(loop->watch(looks->event_fd(), Interest::kRead,
-                  [this](EventLoop::Ready) { looks->drain(); }));
-  if (auto watch = DirectoryWatch::open(config.archive.directory); watch.ok()) {
-    index.watch(std::move(watch).value());
-    TRY(loop->watch(index.fd(), Interest::kRead, [this](EventLoop::Ready) { index.on_changes(); }));
-  } else {
-    log.warning(watch.error().text());  // each comparison scans
-  }
-  index.on_growth([this](const std::optional<WalName>& name) {
-    if (!name || !pushes.is_own(*name)) {
-      gauge.file_arrived();
-      pushes.archive_grew();
-    }
-  });
-  index.refresh([this](const Result<void>& outcome) {
-    if (!outcome.ok()) {
-      log.warning(outcome.error().text());
-    }
-  });
   return {};
 }
 

@@ -93,6 +93,8 @@ constexpr auto kFigures = std::to_array<Figure>({
      "Below so much free space nothing is stored: [archive] minimum-free."},
     {"pgwalship_archive_complete", kGauge, "archive", "complete",
      "1 once this node's archive counts for its peers.", Reading::kFlag},
+    {"pgwalship_archive_vanished", kGauge, "archive", "vanished",
+     "1 while files that other hands took away may not all be back.", Reading::kFlag},
     {"pgwalship_archive_missing_files", kGauge, "archive", "missing",
      "Files that peers have and this archive lacks."},
     {"pgwalship_archive_pulled_files_total", kCounter, "archive", "fetched",

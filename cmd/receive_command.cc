@@ -236,13 +236,17 @@ Result<void> receive(const Config& config, const std::string& from) {
   const SystemClock clock;
   // A thread of its own: a scan may take long, and the sender's Pings must be answered.
   auto looks = std::make_unique<Worker>(kLooksMax);
-  LiveIndex index(file_system, clock,
-                  {.directory = config.archive.directory,
-                   .names = LiveIndex::Names::kDurable,
-                   .seed = entropy()},
-                  [&looks](Worker::Job job) { return looks->post(std::move(job)); });
+  LiveIndex index(
+      file_system, clock,
+      {.directory = config.archive.directory,
+       .names = LiveIndex::Names::kDurable,
+       .seed = entropy(),
+       .note_vanished =
+           [&store](std::vector<WalName> names) { return store.note_vanished(std::move(names)); }},
+      [&looks](Worker::Job job) { return looks->post(std::move(job)); });
   if (auto watch = DirectoryWatch::open(config.archive.directory); watch.ok()) {
-    index.watch(std::move(watch).value());  // without one each comparison scans
+    // Without one each comparison scans.
+    index.watch(std::make_unique<DirectoryWatch>(std::move(watch).value()));
   }
   std::unique_ptr<OfferedFiles> offered;
   if (config.postgres.acknowledge_from_pg_wal) {

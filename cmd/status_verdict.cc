@@ -32,6 +32,9 @@ std::string own_lack(const ReportJson& report) {
   if (const double missing = report_number_or_zero(archive, "missing"); missing > 0) {
     return report_words(archive, "missing") + (missing == 1 ? " file" : " files") + " missing";
   }
+  if (report_flag(archive, "vanished").value_or(false)) {
+    return "files have vanished, and nodes that may hold them are away";
+  }
   return has_gaps(report) ? "gaps" : "";
 }
 

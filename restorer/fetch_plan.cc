@@ -54,6 +54,7 @@ struct FetchPlan::Apply {
       case PeerAnswer::kAway:
       case PeerAnswer::kAbsent:
       case PeerAnswer::kExpired:
+      case PeerAnswer::kVanished:
       case PeerAnswer::kCorrupt:
       case PeerAnswer::kFailed:
         break;  // what it has said remains said
@@ -77,6 +78,9 @@ struct FetchPlan::Apply {
         break;
       case Presence::kExpired:
         answering.answer = PeerAnswer::kExpired;
+        break;
+      case Presence::kVanished:
+        answering.answer = PeerAnswer::kVanished;
         break;
       case Presence::kPresent:
         answering.answer = PeerAnswer::kPresent;
@@ -224,23 +228,37 @@ bool FetchPlan::copy_promised() const {
 }
 
 bool FetchPlan::own_word_counts() const {
-  return options_.local != LocalCopy::kExpired && (options_.self_evidence || peers_.size() <= 1);
+  return options_.local != LocalCopy::kExpired && options_.local != LocalCopy::kVanished &&
+         (options_.self_evidence || peers_.size() <= 1);
 }
 
-// Nobody holds it now, and the proof fails for those alone who may have let it expire.
-bool FetchPlan::expired() const {
-  bool someone = options_.local == LocalCopy::kExpired;
+bool FetchPlan::said_by_anybody(LocalCopy here, PeerAnswer there) const {
+  return options_.local == here || any(there);
+}
+
+bool FetchPlan::everybody_answered() const {
   for (NodeId id = 0; id < peers_.size(); ++id) {
-    const Peer& peer = peers_[id];
-    const bool is_self = id == options_.nodes->self;
-    someone = someone || peer.answer == PeerAnswer::kExpired;
-    if (is_self ? options_.local == LocalCopy::kAbsent && !own_word_counts()
-                : peer.answer != PeerAnswer::kExpired &&
-                      !(peer.answer == PeerAnswer::kAbsent && peer.evidence)) {
+    if (id != options_.nodes->self && peers_[id].answer != PeerAnswer::kAbsent) {
       return false;
     }
   }
-  return someone && !corrupt_copies_;
+  return true;
+}
+
+// Nobody holds it now, and the proof fails for those alone who may have had it.
+bool FetchPlan::gone_everywhere() const {
+  for (NodeId id = 0; id < peers_.size(); ++id) {
+    const Peer& peer = peers_[id];
+    const bool is_self = id == options_.nodes->self;
+    const bool may_have_had =
+        peer.answer == PeerAnswer::kExpired || peer.answer == PeerAnswer::kVanished;
+    if (is_self ? options_.local == LocalCopy::kAbsent && !own_word_counts()
+                : !may_have_had && !(peer.answer == PeerAnswer::kAbsent && peer.evidence)) {
+      return false;
+    }
+  }
+  return !corrupt_copies_ && (said_by_anybody(LocalCopy::kExpired, PeerAnswer::kExpired) ||
+                              said_by_anybody(LocalCopy::kVanished, PeerAnswer::kVanished));
 }
 
 bool FetchPlan::proven_absent() const {
@@ -257,7 +275,14 @@ bool FetchPlan::proven_absent() const {
 }
 
 FetchEnded FetchPlan::verdict() const {
-  if (expired()) {
+  if (gone_everywhere() && said_by_anybody(LocalCopy::kVanished, PeerAnswer::kVanished)) {
+    return {FetchVerdict::kAbsent,
+            "no node of the cluster has it (any more): files have vanished from an archive without "
+            "expiring, and it may be one of them",
+            "if it is needed, look for it in a backup of the archive; [retention] is what should "
+            "remove files"};
+  }
+  if (gone_everywhere()) {
     return {
         FetchVerdict::kAbsent,
         "no node of the cluster has it (any more): it is older than what is kept, so it may have "
@@ -265,7 +290,12 @@ FetchEnded FetchPlan::verdict() const {
         "see [retention]; a base backup needs WAL from its own time on"};
   }
   if (proven_absent()) {
-    return {FetchVerdict::kAbsent, "no node of the cluster has it", ""};
+    return {FetchVerdict::kAbsent,
+            !everybody_answered()
+                ? "it was never acknowledged: the nodes that answer do not have it, and "
+                  "without them it could not be"
+                : "no node of the cluster has it",
+            ""};
   }
   if (corrupt_copies_ && !copy_promised()) {
     return {FetchVerdict::kCorrupt,
@@ -301,6 +331,9 @@ std::string FetchPlan::why_unknown() const {
       if (options_.local == LocalCopy::kExpired) {
         reasons.emplace_back(
             "this node does not have it (any more): it is older than what it keeps");
+      } else if (options_.local == LocalCopy::kVanished) {
+        reasons.emplace_back(
+            "this node does not have it (any more): files have vanished from its archive");
       } else if (!own_word_counts()) {
         reasons.emplace_back(
             "this node's own archive was never made complete, so its word is none");
@@ -323,6 +356,10 @@ std::string FetchPlan::why_unknown() const {
         break;
       case PeerAnswer::kExpired:
         reasons.push_back(node + " does not have it (any more): it is older than what it keeps");
+        break;
+      case PeerAnswer::kVanished:
+        reasons.push_back(node +
+                          " does not have it (any more): files have vanished from its archive");
         break;
       case PeerAnswer::kPresent:
       case PeerAnswer::kPulling:

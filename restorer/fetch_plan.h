@@ -8,8 +8,9 @@
 // (G5, topology/quorum.h absence_proven): a node's word counts as evidence when its archive was
 // made complete once; the only node of a list needs nobody to make it complete. Who has once said
 // that it holds a copy, good or bad, stands against any proof. "Expired" (below that archive's
-// floor) is no evidence: it may have had the file. Only when every node has said that it does not
-// hold the file now, it is absent, and the message says that it may have expired.
+// floor) and "vanished" (other hands took files away) are no evidence: it may have had the file.
+// Only when every node has said that it does not hold the file now, it is absent, and the message
+// says what may have become of it.
 //
 // The host gives PeerArrived for each connected peer at the start, then a FetchTick, and another
 // whenever next_wakeup() has come. Silent peers hold the verdict back no longer than `wait`, or
@@ -72,7 +73,7 @@ using FetchAction = std::variant<AskPeer, PullFrom, FetchEnded>;
 
 class FetchPlan {
  public:
-  enum class LocalCopy { kAbsent, kCorrupt, kExpired };
+  enum class LocalCopy { kAbsent, kCorrupt, kExpired, kVanished };
   struct Options {
     const NodeList* nodes = nullptr;  // borrowed, like quorum
     const Quorum* quorum = nullptr;
@@ -95,15 +96,16 @@ class FetchPlan {
 
  private:
   enum class PeerAnswer {
-    kAway,     // not connected
-    kAsked,    // Stat is out
-    kSilent,   // Stat is out for longer than our patience; the answer still counts
-    kAbsent,   // it does not have the file
-    kExpired,  // nor this one, any more, if it ever had
-    kPresent,  // it has it, and was not pulled from yet
-    kPulling,  // a pull is out
-    kCorrupt,  // its copy is bad
-    kFailed,   // it could not say, or the pull failed
+    kAway,      // not connected
+    kAsked,     // Stat is out
+    kSilent,    // Stat is out for longer than our patience; the answer still counts
+    kAbsent,    // it does not have the file
+    kExpired,   // nor this one, any more, if it ever had
+    kVanished,  // the same, but other hands may have taken it away
+    kPresent,   // it has it, and was not pulled from yet
+    kPulling,   // a pull is out
+    kCorrupt,   // its copy is bad
+    kFailed,    // it could not say, or the pull failed
   };
   struct Peer {
     PeerAnswer answer = PeerAnswer::kAway;
@@ -118,7 +120,9 @@ class FetchPlan {
   void decide(TimePoint now, std::vector<FetchAction>& actions);
   std::optional<NodeId> next_source() const;
   bool proven_absent() const;
-  bool expired() const;
+  bool everybody_answered() const;
+  bool gone_everywhere() const;
+  bool said_by_anybody(LocalCopy here, PeerAnswer there) const;
   bool any(PeerAnswer answer) const;
   bool anybody_silent() const;
   bool copy_promised() const;

@@ -29,12 +29,19 @@ FetchPlan::LocalCopy local_copy(const ArchiveStore& store, const WalName& name,
   if (facts.ok() || facts.error().code != Errc::kNotFound) {
     return FetchPlan::LocalCopy::kCorrupt;
   }
-  const Result<SegmentPosition> from = store.evidence_from();
-  if (!from.ok()) {
+  const Result<ArchiveStore::Absence> absence = store.absence(name);
+  if (!absence.ok()) {
     return FetchPlan::LocalCopy::kCorrupt;
   }
-  return name.is_below(from.value()) ? FetchPlan::LocalCopy::kExpired
-                                     : FetchPlan::LocalCopy::kAbsent;
+  switch (absence.value()) {
+    case ArchiveStore::Absence::kExpired:
+      return FetchPlan::LocalCopy::kExpired;
+    case ArchiveStore::Absence::kVanished:
+      return FetchPlan::LocalCopy::kVanished;
+    case ArchiveStore::Absence::kNeverHere:
+      break;
+  }
+  return FetchPlan::LocalCopy::kAbsent;
 }
 
 }  // namespace
@@ -155,12 +162,13 @@ void FetchService::begin(const WalName& name, Purpose purpose, Duration wait,
                                 .on_answer = std::move(on_answer),
                                 .moved_at = machine_.loop.now()});
   const bool alone = options_.nodes.size() < 2;
-  auto job = [this, id, name, purpose, wait, alone]() -> Worker::Completion {
+  const std::uint64_t vanishings = machine_.index.vanishings();
+  auto job = [this, id, name, purpose, wait, alone, vanishings]() -> Worker::Completion {
     // In this order: an archive that became complete after the look did not give that look weight.
     const bool self_evidence = alone || machine_.store.reconciled();
     const Result<FileFacts> facts = look(name, purpose);
     const FetchPlan::LocalCopy local = local_copy(machine_.store, name, facts);
-    return [this, id, facts, local, wait, self_evidence] {
+    return [this, id, name, facts, local, wait, self_evidence, vanishings] {
       if (facts.ok()) {
         act(id, FetchEnded{FetchVerdict::kFound, "", ""});
         return;
@@ -168,7 +176,12 @@ void FetchService::begin(const WalName& name, Purpose purpose, Duration wait,
       if (facts.error().code == Errc::kCorrupt) {
         fetches_.at(id).bad_copy = facts.error().message;
       }
-      start(id, wait, local, self_evidence);
+      // What is in doubt may not have been recorded when the job looked.
+      const bool doubt = machine_.index.in_doubt(name) || machine_.index.vanishings() != vanishings;
+      start(
+          id, wait,
+          local == FetchPlan::LocalCopy::kAbsent && doubt ? FetchPlan::LocalCopy::kVanished : local,
+          self_evidence);
     };
   };
   if (!reader(purpose).post(std::move(job))) {

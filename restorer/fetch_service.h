@@ -11,6 +11,7 @@
 #include "restorer/prefetch.h"
 #include "transport/file_pull.h"
 #include "wal/archive_store.h"
+#include "wal/live_index.h"
 
 #include <functional>
 #include <map>
@@ -39,6 +40,7 @@ class FetchService final : public LinkSet::Observer {
     Worker& quiet;
     LinkSet& links;
     ArchiveStore& store;
+    LiveIndex& index;
     Log& log;
   };
 

@@ -125,6 +125,7 @@ void write(ByteWriter& out, const GetEnd& message) {
 void write(ByteWriter& out, const Reconciled& message) {
   out.u64(message.id);
   out.u64(message.from);
+  out.u64(message.vanished_mark);
 }
 
 template <typename T>
@@ -175,6 +176,7 @@ void write(ByteWriter& out, const CompareResult& message) {
   out.u64(message.id);
   out.u8(message.reconciled ? 1 : 0);
   out.u64(message.evidence_from);
+  out.u64(message.vanished_mark);
   encode(message.answer, out);
 }
 
@@ -322,7 +324,7 @@ template <>
 Decoded read<StatResult>(Fields& in) {
   StatResult message;
   message.id = in.u64();
-  message.presence = in.one_of(Presence::kAbsent, Presence::kExpired);
+  message.presence = in.one_of(Presence::kAbsent, Presence::kVanished);
   message.reconciled = in.flag();
   message.file_bytes = in.u64();
   message.facts = in.facts();
@@ -357,8 +359,7 @@ Decoded read<GetEnd>(Fields& in) {
 
 template <>
 Decoded read<Reconciled>(Fields& in) {
-  const std::uint64_t id = in.u64();
-  return Reconciled{id, in.u64()};
+  return Reconciled{in.u64(), in.u64(), in.u64()};
 }
 
 template <>
@@ -405,9 +406,11 @@ Decoded read<CompareResult>(Fields& in) {
   const std::uint64_t id = in.u64();
   const bool reconciled = in.flag();
   const SegmentPosition evidence_from = in.u64();
+  const std::uint64_t vanished = in.u64();
   std::optional<CompareAnswer> answer = decode_compare_answer(in.rest_view());
-  return answer ? Decoded(CompareResult{id, reconciled, evidence_from, std::move(*answer)})
-                : std::nullopt;
+  return answer
+             ? Decoded(CompareResult{id, reconciled, evidence_from, vanished, std::move(*answer)})
+             : std::nullopt;
 }
 
 template <>

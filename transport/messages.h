@@ -79,7 +79,13 @@ struct Stat {
   WalName name;
   Look look = Look::kHeader;
 };
-enum class Presence : std::uint8_t { kAbsent = 0, kPresent = 1, kCorrupt = 2, kExpired = 3 };
+enum class Presence : std::uint8_t {
+  kAbsent = 0,
+  kPresent = 1,
+  kCorrupt = 2,
+  kExpired = 3,   // absent, and may have expired
+  kVanished = 4,  // absent, and may be what other hands have taken away
+};
 struct StatResult {
   std::uint64_t id = 0;
   Presence presence = Presence::kAbsent;
@@ -115,6 +121,7 @@ struct ProbeAnswer {
 struct Reconciled {
   std::uint64_t id = 0;
   SegmentPosition from = 0;
+  std::uint64_t vanished_mark = 0;  // of CompareResult
 };
 struct Ping {
   std::uint64_t number = 0;
@@ -158,6 +165,7 @@ struct CompareResult {
   std::uint64_t id = 0;
   bool reconciled = false;
   SegmentPosition evidence_from = 0;  // below it the answerer's archive may have had what it lacks
+  std::uint64_t vanished_mark = 0;    // of ArchiveStore::Vanished, before the archive was looked at
   CompareAnswer answer;
 };
 struct Offer {

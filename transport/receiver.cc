@@ -256,55 +256,6 @@ Error Receiver::too_large(const Put& put) {
                {}};
 }
 
-void Receiver::on_stat(Stat stat) {
-  if (!take_new_id(stat.id)) {
-    return;
-  }
-  if (stat.look == Look::kHeader) {
-    answer(stat);
-  } else if (to_read_.size() < kOpenReadsMax) {
-    to_read_.push_back(std::move(stat));
-  } else {
-    refuse(stat.id, Error{Errc::kRetry,
-                          "more than " + std::to_string(kOpenReadsMax) + " files to be read",
-                          {}});
-  }
-}
-
-void Receiver::answer(const Stat& stat) {
-  StatResult result;
-  result.id = stat.id;
-  result.reconciled = store_.reconciled();
-  Result<ArchiveFile> present = open(stat.name);
-  if (present.ok() && stat.look == Look::kContent) {
-    if (const auto content = store_.verify(stat.name); !content.ok()) {
-      present = content.error();
-    }
-  }
-  if (present.ok()) {
-    result.presence = Presence::kPresent;
-    result.file_bytes = present.value().file_bytes;
-    result.facts = present.value().facts.value_or(FileFacts{});
-  } else if (present.error().code == Errc::kCorrupt) {
-    result.presence = Presence::kCorrupt;
-  } else if (present.error().code != Errc::kNotFound) {
-    refuse(stat.id, present.error());
-    return;
-  } else if (const auto from = store_.evidence_from(); !from.ok()) {
-    refuse(stat.id, from.error());
-    return;
-  } else if (stat.name.is_below(from.value())) {
-    result.presence = Presence::kExpired;
-  }
-  if (const auto needs = store_.needs(); needs.ok()) {
-    result.needs = needs.value();
-  } else {
-    refuse(stat.id, needs.error());
-    return;
-  }
-  outbox_.push_back(std::move(result));
-}
-
 void Receiver::on_get(Get get) {
   if (!take_new_id(get.id)) {
     return;
@@ -325,61 +276,12 @@ void Receiver::on_get(Get get) {
       Outgoing{get.id, std::move(get.name), std::move(archived), get.urgency}));
 }
 
-// kNotFound is evidence of absence, on which a recovery may end (G5), so it must not come from an
-// archive that is no longer there: a file system that was unmounted leaves an empty directory, or
-// none.
-Result<ArchiveFile> Receiver::open(const WalName& name) const {
-  Result<ArchiveFile> present = store_.open(name);
-  if (present.ok() || present.error().code != Errc::kNotFound) {
-    return present;
-  }
-  const Result<std::uint64_t> readable = store_.free_bytes();
-  if (readable.ok() && (!mine_.reconciled || store_.reconciled())) {
-    return present;
-  }
-  return Error{Errc::kIo,
-               readable.ok() ? "the archive '" + store_.directory() + "' is not what it was"
-                             : readable.error().message,
-               "check on '" + mine_.node + "' that the archive's file system is mounted"};
-}
-
-// Answered when the index holds all that the archive held when it was asked: perhaps after a scan.
-void Receiver::on_compare(CompareRanges asked) {
-  if (!take_new_id(asked.id)) {
-    return;
-  }
-  if (comparing_.size() >= kOpenComparesMax) {
-    refuse(asked.id, Error{Errc::kRetry,
-                           "more than " + std::to_string(kOpenComparesMax) + " open CompareRanges",
-                           {}});
-    return;
-  }
-  const std::uint64_t id = asked.id;
-  comparing_.insert(id);
-  const auto query = std::make_shared<CompareQuery>(std::move(asked.query));
-  index_.refresh([this, id, query](const Result<void>& outcome) {
-    if (ended_) {
-      return;
-    }
-    comparing_.erase(id);
-    const Result<SegmentPosition> floor = store_.floor();
-    const Result<SegmentPosition> evidence_from = store_.evidence_from();
-    if (!outcome.ok() || !floor.ok() || !evidence_from.ok()) {
-      refuse(id, !outcome.ok() ? outcome.error()
-                 : !floor.ok() ? floor.error()
-                               : evidence_from.error());
-      return;
-    }
-    outbox_.push_back(CompareResult{id, store_.reconciled(), evidence_from.value(),
-                                    answer_compare(index_.index(), *query, floor.value())});
-  });
-}
-
 void Receiver::on_reconciled(const Reconciled& reconciled) {
   if (!take_new_id(reconciled.id)) {
     return;
   }
-  if (const auto marked = store_.mark_reconciled(reconciled.from); !marked.ok()) {
+  const auto marked = store_.mark_reconciled(reconciled.from, reconciled.vanished_mark);
+  if (!marked.ok()) {
     refuse(reconciled.id, marked.error());
     return;
   }

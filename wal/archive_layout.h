@@ -6,6 +6,7 @@
 //                                                deleted here
 //     <archive>/.pgwalship/system-identifier     the cluster's, decimal
 //     <archive>/.pgwalship/reconciled            once it was complete: from where on
+//     <archive>/.pgwalship/vanished              other hands took files away: up to where
 //     <archive>/.pgwalship/floor                 what is below it has expired
 //     <archive>/.pgwalship/needs                 what this node's own server needs, from there on
 //     <archive>/.pgwalship/daemon.lock           held by the one daemon that serves this archive
@@ -31,7 +32,7 @@ class ArchiveLayout {
   std::string state_directory() const { return directory_ + "/.pgwalship"; }
   std::string tmp_directory() const { return directory_ + "/.pgwalship/tmp"; }
   std::string quarantine_directory() const { return directory_ + "/.pgwalship/quarantine"; }
-  std::string file(const WalName& name) const { return directory_ + "/" + name.text() + ".gz"; }
+  std::string file(const WalName& name) const { return directory_ + "/" + file_of(name); }
   std::string tmp_file(std::string_view stem, std::uint64_t unique) const;
   // Held while the file under a name is taken away; see ArchiveStore::quarantine_corrupt.
   std::string lock_file(const WalName& name) const;
@@ -39,6 +40,9 @@ class ArchiveLayout {
   std::string system_identifier_file() const { return state_directory() + "/system-identifier"; }
   std::string scrub_file() const { return state_directory() + "/scrub"; }
   std::string reconciled_file() const { return state_directory() + "/reconciled"; }
+  std::string vanished_file() const { return state_directory() + "/vanished"; }
+  // Held while the former two are read and written.
+  std::string vanished_lock_file() const { return tmp_directory() + "/vanished.lock"; }
   std::string floor_file() const { return state_directory() + "/floor"; }
   // Held while the floor is read and written.
   std::string floor_lock_file() const { return tmp_directory() + "/floor.lock"; }
@@ -64,6 +68,7 @@ class ArchiveLayout {
   // What stands between name and digits: "conflict".
   static std::string_view label_of(Quarantined::Kind kind);
 
+  static std::string file_of(const WalName& name) { return name.text() + ".gz"; }
   // "000000010000000000000001.gz" gives the name; anything else nothing.
   static std::optional<WalName> name_of_file(std::string_view file_name);
 

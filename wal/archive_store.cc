@@ -398,11 +398,14 @@ bool ArchiveStore::reconciled() const {
 
 // The archive was found complete by its names, and one whose put failed at (6) may still go with a
 // power cut: then "complete" would be evidence for the absence of what another node acknowledged.
-Result<void> ArchiveStore::mark_reconciled(SegmentPosition from) {
+Result<void> ArchiveStore::mark_reconciled(SegmentPosition from, std::uint64_t vanished_mark) {
   TRY(file_system_.sync_directory(layout_.directory()));
   Result<void> put = put_state_file(layout_.reconciled_file(), position_text(from) + "\n");
   if (!put.ok() && put.error().code == Errc::kAlreadyExists) {
     put = file_system_.sync_directory(layout_.state_directory());
+  }
+  if (put.ok() && vanished_mark != 0) {
+    put = forget_vanished(from, vanished_mark);
   }
   return put.ok() ? put : with_hint(put.error());
 }

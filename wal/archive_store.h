@@ -161,11 +161,25 @@ class ArchiveStore {
   // Whether this archive was once made complete by a peer: a node that is new or was replaced
   // does not count towards a quorum, nor as evidence of absence, before that (H42).
   bool reconciled() const;
-  // `from`: down to which position. Durable on return; the first stays.
-  Result<void> mark_reconciled(SegmentPosition from = 0);
+  // `from`: down to which position. Durable on return; the first stays. With the mark of what had
+  // vanished before it was compared it is whole again as well, unless more has vanished since.
+  Result<void> mark_reconciled(SegmentPosition from = 0, std::uint64_t vanished_mark = 0);
   // Below it the absence of a file is no evidence that it never was here: it may have expired, or
   // have been lost with the archive before this one.
   Result<SegmentPosition> evidence_from() const;
+
+  // What other hands took away, in wal/archive_vanished.cc.
+  struct Vanished {
+    SegmentPosition up_to = 0;  // so far, and every history file, may have been here
+    std::uint64_t mark = 0;     // another one each time; 0: nothing has vanished
+  };
+  Result<Vanished> vanished() const;
+  // Of these names, those that are not there although nothing here let them go; that is durably
+  // recorded on return. kRetry when another process is at it.
+  Result<std::vector<WalName>> note_vanished(std::vector<WalName> names);
+  // What it says that a name is not here: that it never was; or nothing.
+  enum class Absence { kNeverHere, kExpired, kVanished };
+  Result<Absence> absence(const WalName& name) const;
 
   // Retention, in wal/archive_removal.cc. Every name below the floor has expired here and is not
   // taken again from a peer; 0 when none has.
@@ -215,6 +229,7 @@ class ArchiveStore {
   Result<void> pin_system_id(const WalName& name, std::uint64_t system_id);
   Result<void> pin(std::uint64_t system_id);
   Result<void> put_state_file(const std::string& path, std::string_view content);
+  Result<void> forget_vanished(SegmentPosition from, std::uint64_t mark);
   Result<SegmentPosition> read_position(const std::string& path) const;
   Result<void> write_position(const std::string& path, SegmentPosition position);
   std::uint64_t next_unique();

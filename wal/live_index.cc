@@ -13,9 +13,25 @@ namespace pgwalship {
 namespace {
 
 constexpr std::uint64_t kUnsavedShare = 16;
+// Until the next event or refresh. Each try reads a few small files.
+constexpr std::size_t kBusyTriesMax = 1000;
 
 bool worth_saving(std::uint64_t changes, std::uint64_t changes_min, std::uint64_t size) {
   return changes >= std::max(changes_min, size / kUnsavedShare);
+}
+
+// What is known and was not found. A look at all of it is spared when as many were found again.
+std::vector<WalName> gone_since(const ArchiveIndex& known, const ArchiveScan& found) {
+  std::vector<WalName> gone;
+  if (known.size() > found.index.size() - found.headers_read) {
+    known.visit({}, 0, [&](const ArchivePlace& place, const ArchiveIndex::Entry&) {
+      if (!found.index.find(place)) {
+        gone.push_back(*place.name());
+      }
+      return ArchiveIndex::Visit::kGoOn;
+    });
+  }
+  return gone;
 }
 
 Error queue_full() {
@@ -31,6 +47,7 @@ struct LiveIndex::Look {
   std::vector<FileLook> files;
   bool complete = true;  // false: there are changes that these are not
   Result<void> synced;
+  Noted noted;
 };
 
 struct LiveIndex::Scan {
@@ -40,6 +57,8 @@ struct LiveIndex::Scan {
   std::optional<Result<ArchiveScan>> result;
   Result<void> synced;
   bool watched = true;  // what changes after the scan will be reported
+  std::uint64_t overflows = 0;
+  Noted noted;
   bool saved = false;
 };
 
@@ -67,16 +86,29 @@ void LiveIndex::on_changes() {
     // The next refresh() scans when this finds no room.
     std::ignore = scans_ > 0 || post_scan();
   } else if (!changed_.empty()) {
-    lost_ = !post_look();
+    lost_ = !post_look() || lost_;  // a job may run at once
   }
 }
 
 void LiveIndex::take_changes() {
   if (watch_) {
-    const DirectoryWatch::Changes changes = watch_->take();
+    const NameWatch::Changes changes = watch_->take();
     lost_ = lost_ || changes.rescan;
+    overflows_ += changes.rescan ? 1 : 0;
     changed_.insert(changes.names.begin(), changes.names.end());
   }
+}
+
+bool LiveIndex::in_doubt(const WalName& name) {
+  if (watch_) {
+    on_changes();
+  }
+  const std::string file = ArchiveLayout::file_of(name);
+  const auto looks_at = [&](const std::shared_ptr<Look>& look) {
+    return std::ranges::find(look->names, name) != look->names.end();
+  };
+  return overflows_ != overflows_seen_ || changed_.contains(file) ||
+         std::ranges::any_of(looks_, looks_at) || index_.find(ArchivePlace::of(name));
 }
 
 bool LiveIndex::needs_scan() const {
@@ -96,10 +128,25 @@ bool LiveIndex::post_look() {
   }
   changed_.clear();
   look->sync = must_sync(job);
-  return post_([this, job, look]() -> Worker::Completion {
+  looks_.push_back(look);
+  const bool posted = post_([this, job, look]() -> Worker::Completion {
     run(*look);
-    return [this, job, look] { apply(job, *look); };
+    return [this, job, look] {
+      std::erase(looks_, look);
+      apply(job, *look);
+    };
   });
+  if (!posted) {
+    std::erase(looks_, look);
+    look_again(look->names);
+  }
+  return posted;
+}
+
+void LiveIndex::look_again(const std::vector<WalName>& names) {
+  for (const WalName& name : names) {
+    changed_.insert(ArchiveLayout::file_of(name));
+  }
 }
 
 bool LiveIndex::post_scan() {
@@ -112,7 +159,7 @@ bool LiveIndex::post_scan() {
   scan->sync = must_sync(job);
   ++scans_;
   lost_ = false;
-  changed_.clear();
+  scan->overflows = overflows_;
   scanned_at_ = clock_.now();
   const bool posted = post_([this, job, scan]() -> Worker::Completion {
     run(*scan);
@@ -145,6 +192,7 @@ void LiveIndex::post_save() {
 // On the worker --------------------------------------------------------------------------------
 
 void LiveIndex::run(Look& look) {
+  std::vector<WalName> gone;
   for (const WalName& name : look.names) {
     const Result<FileLook> file = look_at_file(file_system_, layout_, name);
     if (file.ok()) {
@@ -152,10 +200,15 @@ void LiveIndex::run(Look& look) {
     } else {
       look.complete = false;
     }
+    if (file.ok() && !file.value().entry) {
+      gone.push_back(name);
+    }
   }
   // After the looks: it is true of them, too, that the path names the watched directory.
   const auto renewed = watch_->renew();
-  if (!renewed.ok() || renewed.value() != DirectoryWatch::Renewed::kSame) {
+  if (renewed.ok() && renewed.value() == NameWatch::Renewed::kSame) {
+    note(std::move(gone), look.noted);
+  } else {
     look.complete = false;
   }
   if (look.sync && look.complete) {
@@ -165,15 +218,22 @@ void LiveIndex::run(Look& look) {
 
 void LiveIndex::run(Scan& scan) {
   // Before the scan, so that nothing falls between.
-  scan.watched = watch_ && watch_->renew().ok();
+  const Result<NameWatch::Renewed> renewed = watch_ ? watch_->renew() : NameWatch::Renewed::kSame;
+  scan.watched = watch_ && renewed.ok();
   if (!scan.known) {
     scan.known = load_index_cache(file_system_, layout_);
   }
   scan.result = scan_archive(file_system_, layout_, *scan.known);
   if (scan.result->ok()) {
     const ArchiveScan& found = scan.result->value();
-    scan.saved = worth_saving(found.headers_read, options_.cache_changes_min, found.index.size()) &&
-                 save_index_cache(file_system_, layout_, found.index, scan.unique).ok();
+    if (renewed.ok() && renewed.value() == NameWatch::Renewed::kSame) {
+      note(gone_since(*scan.known, found), scan.noted);
+    }
+    // What is known to have vanished must not vanish again at the next start.
+    const bool worth_it =
+        !scan.noted.vanished.empty() ||
+        worth_saving(found.headers_read, options_.cache_changes_min, found.index.size());
+    scan.saved = worth_it && save_index_cache(file_system_, layout_, found.index, scan.unique).ok();
   }
   if (scan.sync && scan.result->ok()) {
     scan.synced = file_system_.sync_directory(layout_.directory());
@@ -181,9 +241,34 @@ void LiveIndex::run(Scan& scan) {
   scan.known.reset();
 }
 
+void LiveIndex::note(std::vector<WalName> gone, Noted& noted) const {
+  if (gone.empty() || !options_.note_vanished) {
+    return;
+  }
+  if (auto vanished = options_.note_vanished(gone); vanished.ok()) {
+    noted.vanished = std::move(vanished).value();
+  } else {
+    noted.again = std::move(gone);
+    noted.busy = vanished.error().code == Errc::kRetry;
+  }
+}
+
 // Completions ----------------------------------------------------------------------------------
 
+// Every process here sees them go, and records it; that takes each of them some milliseconds.
+void LiveIndex::take(const Noted& noted) {
+  look_again(noted.again);
+  busy_ = noted.busy ? busy_ + 1 : 0;
+  if (!noted.vanished.empty()) {
+    ++vanishings_;
+    if (on_vanished_) {
+      on_vanished_(noted.vanished);
+    }
+  }
+}
+
 void LiveIndex::apply(std::uint64_t job, const Look& look) {
+  take(look.noted);
   for (const FileLook& file : look.files) {
     if (file.entry) {
       const bool is_new = scanned_ && on_growth_ && !index_.find(file.place);
@@ -197,6 +282,9 @@ void LiveIndex::apply(std::uint64_t job, const Look& look) {
     if (file.segment_bytes != 0) {
       index_.set_segment_bytes(file.segment_bytes);
     }
+  }
+  if (busy_ > 0 && busy_ < kBusyTriesMax) {
+    lost_ = !post_look() || lost_;
   }
   unsaved_ += look.files.size();
   if (worth_saving(unsaved_, options_.cache_changes_min, index_.size())) {
@@ -220,6 +308,8 @@ void LiveIndex::apply(std::uint64_t job, Scan& scan) {
   --scans_;
   if (scan.result->ok()) {
     ArchiveScan found = std::move(*scan.result).value();
+    overflows_seen_ = scan.overflows;
+    take(scan.noted);
     const bool has_grown = scanned_ && found.index.size() > index_.size();
     index_ = std::move(found.index);
     scanned_ = true;
@@ -239,6 +329,8 @@ void LiveIndex::apply(std::uint64_t job, Scan& scan) {
     lost_ = true;
   } else if (lost_ && scans_ == 0 && !error_) {
     std::ignore = post_scan();  // the next refresh() scans when this finds no room
+  } else if (!lost_ && !changed_.empty()) {
+    lost_ = !post_look() || lost_;  // a job may run at once
   }
 }
 

@@ -16,9 +16,11 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace pgwalship {
 
@@ -35,6 +37,10 @@ class LiveIndex {
     std::string directory;
     Names names = Names::kFound;
     std::uint64_t seed = 0;  // for names of temporary files; unique per process
+    // Called in jobs with names that were there and are not; gives back, and has recorded, those
+    // that nothing of ours let go (ArchiveStore::note_vanished). Null: nobody wants to know.
+    using NoteVanished = std::function<Result<std::vector<WalName>>(std::vector<WalName>)>;
+    NoteVanished note_vanished{};
     // The cache is written when so many headers would have to be read without it, and at least a
     // sixteenth of all.
     std::uint64_t cache_changes_min = 1024;
@@ -49,7 +55,7 @@ class LiveIndex {
   LiveIndex& operator=(const LiveIndex&) = delete;
 
   // `watch` is of options.directory. Once, before the first refresh().
-  void watch(DirectoryWatch watch) { watch_ = std::move(watch); }
+  void watch(std::unique_ptr<NameWatch> watch) { watch_ = std::move(watch); }
 
   // Calls the handler, perhaps at once, when index() holds all that the archive held when this was
   // called; or with the reason why that cannot be known (kRetry: the disk is too slow).
@@ -60,6 +66,16 @@ class LiveIndex {
   // when a scan found several. Whoever put them.
   using GrowthHandler = std::function<void(const std::optional<WalName>& name)>;
   void on_growth(GrowthHandler handler) { on_growth_ = std::move(handler); }
+
+  // Called with names that other hands have taken away, when that is recorded.
+  using VanishHandler = std::function<void(const std::vector<WalName>& names)>;
+  void on_vanished(VanishHandler handler) { on_vanished_ = std::move(handler); }
+  // For who has just seen that there is no such file: whether it was there a moment ago, or may
+  // have been, so that the store cannot say yet that it vanished. Without a watch only what is in
+  // the index is known to have been there.
+  bool in_doubt(const WalName& name);
+  // How often something was found to have vanished.
+  std::uint64_t vanishings() const { return vanishings_; }
 
   // As far as it is known. Empty until the first scan has ended.
   const ArchiveIndex& index() const { return index_; }
@@ -74,6 +90,11 @@ class LiveIndex {
  private:
   struct Look;
   struct Scan;
+  struct Noted {  // of names that are not there
+    std::vector<WalName> vanished;
+    std::vector<WalName> again;  // could not be recorded
+    bool busy = false;           // because others do the same at this moment
+  };
   // Called once the completion of the job has run.
   struct Waiter {
     std::uint64_t job = 0;
@@ -82,6 +103,9 @@ class LiveIndex {
 
   void take_changes();
   bool needs_scan() const;
+  void note(std::vector<WalName> gone, Noted& noted) const;
+  void take(const Noted& noted);
+  void look_again(const std::vector<WalName>& names);
   bool post_look();
   bool post_scan();
   void post_save();
@@ -97,17 +121,23 @@ class LiveIndex {
   const Options options_;
   const ArchiveLayout layout_;
   const Post post_;
-  GrowthHandler on_growth_;              // owner's thread
-  std::optional<DirectoryWatch> watch_;  // jobs renew it, the owner's thread reads it
+  GrowthHandler on_growth_;  // owner's thread, as the next
+  VanishHandler on_vanished_;
+  std::unique_ptr<NameWatch> watch_;  // jobs renew it, the owner's thread reads it
 
   ArchiveIndex index_;  // owner's thread only, as all that follows
   bool scanned_ = false;
-  std::optional<Error> error_;           // of the last scan
-  bool lost_ = false;                    // changes were missed since the last scan was posted
-  std::size_t scans_ = 0;                // posted and not complete
-  std::optional<TimePoint> scanned_at_;  // when the last one was posted
-  std::set<std::string> changed_;        // files to look at
-  std::uint64_t unsaved_ = 0;            // changes since the cache was written
+  std::optional<Error> error_;                // of the last scan
+  bool lost_ = false;                         // changes were missed since the last scan was posted
+  std::size_t scans_ = 0;                     // posted and not complete
+  std::optional<TimePoint> scanned_at_;       // when the last one was posted
+  std::set<std::string> changed_;             // files to look at
+  std::vector<std::shared_ptr<Look>> looks_;  // posted and not complete
+  std::uint64_t overflows_ = 0;               // times that events were lost
+  std::uint64_t overflows_seen_ = 0;          // before the last scan began
+  std::uint64_t vanishings_ = 0;
+  std::size_t busy_ = 0;       // tries to record the same in a row
+  std::uint64_t unsaved_ = 0;  // changes since the cache was written
   std::uint64_t next_unique_;
   std::uint64_t jobs_ = 0;  // looks and scans so far
   std::deque<Waiter> waiters_;

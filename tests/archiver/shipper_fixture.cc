@@ -58,7 +58,8 @@ void ShipperTest::compared(NodeId peer, Result<Listing> mine, Result<Listing> th
 
 void ShipperTest::compared_as(NodeId peer, Result<Differences> differences,
                               std::optional<bool> peer_reconciled) {
-  step(Compared{peer, self_reconciled_, std::move(differences), peer_reconciled, evidence_from_});
+  step(Compared{peer, self_reconciled_, std::move(differences), peer_reconciled, evidence_from_,
+                self_vanished_, peer_vanished_[peer]});
 }
 
 void ShipperTest::pulled(const WalName& name, Result<PutOutcome> result, PullFault fault) {
@@ -137,14 +138,18 @@ void ShipperTest::note(const Compare& action) {
   asked_.push_back("compare " + nodes_[action.peer].name);
 }
 
+std::string ShipperTest::mark_text(std::uint64_t mark) {
+  return mark == 0 ? "" : " whole but for " + std::to_string(mark);
+}
+
 void ShipperTest::note(const TellReconciled& action) {
   const std::string from = action.from == 0 ? "" : " from " + position_text(action.from);
-  asked_.push_back("tell " + nodes_[action.peer].name + from);
+  asked_.push_back("tell " + nodes_[action.peer].name + from + mark_text(action.vanished));
 }
 
 void ShipperTest::note(const MarkReconciled& action) {
   const std::string from = action.from == 0 ? "" : " from " + position_text(action.from);
-  asked_.push_back("mark a" + from);
+  asked_.push_back("mark a" + from + mark_text(action.vanished));
 }
 
 void ShipperTest::note(const Reply& action) {

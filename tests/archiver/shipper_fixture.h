@@ -86,6 +86,9 @@ class ShipperTest : public testing::Test {
   bool self_reconciled_ = true;
   SegmentPosition floor_ = 0;          // common to all
   SegmentPosition evidence_from_ = 0;  // the same
+  // The marks of what has vanished from the archives.
+  std::uint64_t self_vanished_ = 0;
+  std::map<NodeId, std::uint64_t> peer_vanished_;
   // Whether the staged file of a push is the source of what was last sent of it.
   std::map<std::string, std::optional<PushId>> source_;
 
@@ -97,6 +100,7 @@ class ShipperTest : public testing::Test {
   static Words take(Words& words) { return std::exchange(words, {}); }
   static std::string short_name(const WalName& name);
   void submit(PushId push, const WalName& name, char content, LocalName local_name);
+  static std::string mark_text(std::uint64_t mark);
   void note(const StoreLocally& action);
   void note(const SendFile& action);
   void note(const PullFile& action);

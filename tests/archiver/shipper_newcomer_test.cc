@@ -121,5 +121,72 @@ TEST_F(ShipperTest, APeerThatCouldNotTakeTheNewsIsToldAgain) {
   EXPECT_EQ(shipper_->peer(b).last_error, "") << "all is well";
 }
 
+TEST_F(ShipperTest, AnArchiveFromWhichFilesVanishedIsWholeAgainOnceItCoversEnoughOfTheOthers) {
+  up(b);
+  up(c);
+  self_vanished_ = 7;
+  asked();
+  at(60);
+  compared(b);
+  compared(c);
+  EXPECT_THAT(asked(), Not(Contains(HasSubstr("mark")))) << "these began before it was known";
+  at(63);
+  compared(b);
+  EXPECT_THAT(asked(), Not(Contains(HasSubstr("mark")))) << "c may hold more of it";
+  compared(c);
+  EXPECT_THAT(asked(), Contains("mark a whole but for 7"));
+  self_vanished_ = 0;
+  at(66);
+  compared(b);
+  compared(c);
+  EXPECT_THAT(asked(), Not(Contains(HasSubstr("mark"))));
+}
+
+TEST_F(ShipperTest, MoreThatVanishesMustBeLookedForAnew) {
+  up(b);
+  up(c);
+  self_vanished_ = 7;
+  at(60);
+  compared(b);
+  compared(c);
+  at(63);
+  compared(b);
+  self_vanished_ = 8;
+  asked();
+  compared(c);
+  EXPECT_THAT(asked(), Not(Contains(HasSubstr("mark"))));
+}
+
+TEST_F(ShipperTest, APeerFromWhichFilesVanishedIsToldThatItIsWholeAndCountsAllTheWhile) {
+  up(b);
+  up(c);
+  peer_vanished_[b] = 5;
+  at(60);
+  compared(b);
+  compared(c);
+  asked();
+  at(63);
+  compared(b);
+  compared(c);
+  EXPECT_TRUE(shipper_->peer(b).reconciled) << "what it stores, it holds";
+  EXPECT_TRUE(shipper_->quorum_reachable());
+  at(66);
+  compared(b);
+  EXPECT_THAT(asked(), Contains("tell b whole but for 5"));
+  told(b);
+  EXPECT_THAT(reports(), Contains("info: peer b: complete again after files had vanished"));
+}
+
+TEST_F(ShipperTest, WhoMissesFilesVouchesForNobody) {
+  up(c);
+  self_vanished_ = 7;
+  at(60);
+  compared(c);
+  asked();
+  greet_new(b);
+  compared(b);
+  EXPECT_THAT(asked(), Not(Contains(HasSubstr("tell"))));
+}
+
 }  // namespace
 }  // namespace pgwalship

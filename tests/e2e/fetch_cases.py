@@ -166,6 +166,29 @@ class Absence(Case):
         for mode in (RECOVERY, "neither"):
             self.assertTrue(found[mode][1].err.strip(), "the reason is on stderr")
 
+    def test_h25_what_was_removed_by_hand_is_not_absent_until_it_is_back(self):
+        cluster = self.quick()
+        name, data = segment_name(9), segment(9)
+        self.assert_push(cluster.push("node2", name, data), 0)
+        wait_until(lambda: len(cluster.holders(name, sha256(data))) == 3, 20, "all have it")
+        cluster.kill("node3")  # the only one that keeps its copy
+        for node in ("node1", "node2"):
+            (cluster.archive_dir(node) / f"{name}.gz").unlink()
+        found = self.check(cluster, 1, 255, 1)
+        self.assertIn("files have vanished", found[RECOVERY][1].err)
+        self.assertIn(f"{name} has vanished", cluster.log("node1"))
+        self.assertTrue(cluster.status("node1")["archive"]["vanished"])
+        # Nor does it after a restart of those who saw it go.
+        for node in ("node1", "node2"):
+            cluster.restart(node)
+        cluster.wait_peer("node1", "node2", "current")
+        self.check(cluster, 1, 255, 1)
+        cluster.restart("node3")
+        wait_until(lambda: len(cluster.holders(name, sha256(data))) == 3, 20, "it comes back")
+        wait_until(lambda: not any(cluster.status(node)["archive"]["vanished"]
+                                   for node in cluster.names), 20, "both are whole again")
+        self.check(cluster, 1, 1, 1, name=segment_name(8))
+
     def test_h25_recovery_goes_on_when_a_peer_returns_in_time(self):
         cluster = self.cluster()
         self.assertEqual(cluster.push("node2", segment_name(9), segment(9)).code, 0)

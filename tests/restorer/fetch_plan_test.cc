@@ -48,10 +48,11 @@ struct Setting {
     } else if (line.directive == "on-quorum-loss") {
       on_quorum_loss = line.left == "local" ? OnQuorumLoss::kLocal : OnQuorumLoss::kWait;
     } else if (line.directive == "local") {
-      local = line.left == "corrupt"   ? FetchPlan::LocalCopy::kCorrupt
-              : line.left == "expired" ? FetchPlan::LocalCopy::kExpired
-                                       : FetchPlan::LocalCopy::kAbsent;
-      self_evidence = line.left == "absent" || line.left == "expired";
+      local = line.left == "corrupt"    ? FetchPlan::LocalCopy::kCorrupt
+              : line.left == "expired"  ? FetchPlan::LocalCopy::kExpired
+              : line.left == "vanished" ? FetchPlan::LocalCopy::kVanished
+                                        : FetchPlan::LocalCopy::kAbsent;
+      self_evidence = line.left != "unproven" && line.left != "corrupt";
     } else if (line.directive == "wait") {
       wait = milliseconds(std::stoi(line.left));
     } else {
@@ -114,6 +115,7 @@ class Drive {
         {"lacks", StatAnswered{peer, Presence::kAbsent}},
         {"attests", StatAnswered{peer, Presence::kAbsent, true}},
         {"expired", StatAnswered{peer, Presence::kExpired, true}},
+        {"vanished", StatAnswered{peer, Presence::kVanished, true}},
         {"has", StatAnswered{peer, Presence::kPresent}},
         {"bad", StatAnswered{peer, Presence::kCorrupt}},
         {"unable", StatAnswered{peer, Error{Errc::kIo, "read: Input/output error", ""}}},

@@ -48,7 +48,7 @@ class FetchServiceTest : public testing::Test {
   FetchService fetches_{
       {.nodes = node_.nodes(), .quorum = Quorum::parse("ANY 1 (*)").value(), .prefetch = 4},
       {node_.loop(), node_.disk(), node_.scans(), node_.quiet(), node_.links(), node_.store(),
-       node_.log()}};
+       node_.index(), node_.log()}};
   const WalFile file_ = wal_file(5);
   std::vector<FetchEnded> answers_;
 };
@@ -71,6 +71,18 @@ TEST_F(FetchServiceTest, H28ABadCopyOfOnePeerIsServedFromTheOther) {
 
 TEST_F(FetchServiceTest, SaysAbsentWhenAllWhoCountSaySo) {
   EXPECT_EQ(fetch(file_).verdict, FetchVerdict::kAbsent);
+}
+
+// Nobody has recorded it yet: the watch alone knows.
+TEST_F(FetchServiceTest, WhatWasJustRemovedByHandIsNotJustAbsent) {
+  ASSERT_TRUE(put_file(node_.store(), file_).ok());
+  std::filesystem::remove(node_.path(0, file_.name.text() + ".gz"));
+  node_.peer(1).cut();
+  node_.run_until([this] { return !node_.links().is_up(1); });
+  const FetchEnded ended = fetch(file_);
+  EXPECT_EQ(ended.verdict, FetchVerdict::kUnknown) << ended.message;
+  EXPECT_NE(ended.message.find("files have vanished from its archive"), std::string::npos)
+      << ended.message;
 }
 
 TEST_F(FetchServiceTest, H28OnlyBadCopiesAreNoAbsence) {

@@ -45,12 +45,13 @@ void World::begin_troubles() {
   repeat(troubles.bit_rot, [this] { rot_something(any_node()); });
   repeat(troubles.retention, [this] { raise_floor(any_node()); });
   repeat(troubles.expiry, [this] { expire(any_node()); });
+  repeat(troubles.other_hands, [this] { remove_something(any_node()); });
   repeat(scenario_.between_fetches, [this] { fetch_something(); });
   repeat(scenario_.between_restores, [this] { restore_next(); });
 }
 
 void World::crash_for_a_while(NodeId node) {
-  if (!machines_[node]->up) {
+  if (!machines_[node]->up || unnoted_ == node) {
     return;
   }
   crash(node);
@@ -62,7 +63,7 @@ void World::crash_for_a_while(NodeId node) {
 }
 
 void World::kill_daemon(NodeId node) {
-  if (!machines_[node]->daemon) {
+  if (!machines_[node]->daemon || unnoted_ == node) {
     return;
   }
   say(node_name(node) + ": the daemon is killed");
@@ -144,7 +145,8 @@ void World::slow_disk(NodeId node) {
 void World::replace_disk(NodeId node) {
   const std::size_t needed =
       scenario_.replace == Scenario::Replace::kWhenACopyIsLeft ? 1 : machines_.size() - 1;
-  if (!machines_[node]->up || expiring_ || checker_->copies_besides(node) < needed) {
+  if (!machines_[node]->up || expiring_ || unnoted_ == node ||
+      checker_->copies_besides(node) < needed) {
     return;
   }
   crash(node);

@@ -118,7 +118,10 @@ void Checker::fetched(NodeId node, const WalName& name, ByteView raw) {
 }
 
 Checker::Known Checker::known(const WalName& name) const {
-  Known known{is_acknowledged(name), {}};
+  Known known{is_acknowledged(name), {}, 0};
+  if (const auto found = vanishings_.find(name.text()); found != vanishings_.end()) {
+    known.vanishings = found->second;
+  }
   for (NodeId node = 0; node < disks_.size(); ++node) {
     if (visible_[node].contains(name.text())) {
       known.holders.insert(node);
@@ -130,7 +133,7 @@ Checker::Known Checker::known(const WalName& name) const {
 // What has expired everywhere is absent, and so may be called what came to a node or left one in
 // the meantime. What a node holds all the while, silent or not, is not.
 void Checker::told_absent(NodeId node, const WalName& name, const Known& before) {
-  if (!before.acknowledged) {
+  if (!before.acknowledged || known(name).vanishings != before.vanishings) {
     return;
   }
   const bool held = std::any_of(before.holders.begin(), before.holders.end(), [&](NodeId holder) {
@@ -145,7 +148,7 @@ void Checker::told_absent(NodeId node, const WalName& name, const Known& before)
 void Checker::recycled(NodeId node, const Content& content) {
   const std::string& name = content.name.text();
   if (seen(node, name) != content.facts.sha256 && !rotten_.contains({node, name}) &&
-      !content.name.is_below(floors_[node])) {
+      !taken_away_.contains({node, name}) && !content.name.is_below(floors_[node])) {
     fail("H41: " + name + " was streamed to " + node_name(node) +
          " and recycled, and its archive has not got it");
   }
@@ -331,6 +334,16 @@ void Checker::rotted(NodeId node, const std::string& name) {
   on_lost_disks_[name].emplace(node, here->second);
   visible_[node].erase(here);
   rotten_[{node, name}].insert(sha256(disks_[node]->memory->content(path_of(name))));
+  if (const auto known = acknowledged_.find(name); known != acknowledged_.end()) {
+    known->second.holders.erase(node);
+  }
+}
+
+void Checker::taken_away(NodeId node, const std::string& name) {
+  on_lost_disks_[name].emplace(node, visible_[node].at(name));
+  visible_[node].erase(name);
+  taken_away_.emplace(node, name);
+  vanishing(name);
   if (const auto known = acknowledged_.find(name); known != acknowledged_.end()) {
     known->second.holders.erase(node);
   }

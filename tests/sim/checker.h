@@ -42,6 +42,7 @@ class Checker {
   struct Known {
     bool acknowledged = false;
     std::set<NodeId> holders;
+    std::uint64_t vanishings = 0;
   };
   Known known(const WalName& name) const;
   void told_absent(NodeId node, const WalName& name, const Known& before);  // G5
@@ -65,7 +66,10 @@ class Checker {
   // Whether the bytes under this name may rot: a good copy is durable elsewhere.
   bool may_rot(NodeId node, const std::string& name) const;
   bool anything_rotten() const;
-  void rotted(NodeId node, const std::string& name);  // after its bytes have changed
+  void rotted(NodeId node, const std::string& name);      // after its bytes have changed
+  void taken_away(NodeId node, const std::string& name);  // by other hands, before it is
+  // That is being found out: an answer that was given meanwhile may not know it.
+  void vanishing(const std::string& name) { ++vanishings_[name]; }
 
   // L1, G7: what is missing for the archives to be equal; nothing when they are.
   std::optional<std::string> unequal() const;
@@ -93,6 +97,8 @@ class Checker {
   std::vector<std::map<std::string, Sha256>> visible_;  // by node: what has been seen there
   // Contents of files that rotted.
   std::map<std::pair<NodeId, std::string>, std::set<Sha256>> rotten_;
+  std::map<std::string, std::uint64_t> vanishings_;
+  std::set<std::pair<NodeId, std::string>> taken_away_;  // at some time
   // Durable on a disk when it was taken away: an acknowledgement may still be under way.
   std::map<std::string, std::set<std::pair<NodeId, Sha256>>> on_lost_disks_;
   std::vector<SegmentPosition> floors_;       // by node

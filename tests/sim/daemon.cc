@@ -36,14 +36,38 @@ Daemon::Daemon(Schedule& schedule, NodeDisk& disk, Options options)
       scan_jobs_(process_),
       read_jobs_(process_),
       clock_(schedule),
-      index_(disk_, clock_, {.directory = kArchiveDirectory, .seed = options_.seed},
+      index_(disk_, clock_,
+             {.directory = kArchiveDirectory,
+              .seed = options_.seed,
+              .note_vanished =
+                  [this](std::vector<WalName> names) {
+                    return store_.note_vanished(std::move(names));
+                  }},
              [this](Worker::Job job) {
                scan_jobs_.post(std::move(job));
                return true;
              }),
       prefetch_(options_.nodes.size() > 1 ? options_.prefetch : 0),
       scrub_pace_(options_.scrub_pass, schedule.now()) {
+  watch_archive();
   start();
+}
+
+void Daemon::watch_archive() {
+  index_.watch(std::make_unique<SimWatch>(node_disk_, kArchiveDirectory, [this] {
+    if (!std::exchange(changed_, true)) {
+      process_.after(Duration::zero(), [this] {
+        changed_ = false;
+        index_.on_changes();
+      });
+    }
+  }));
+  index_.on_vanished([this](const std::vector<WalName>& names) {
+    options_.on_vanished(names);
+    if (shipper_) {
+      feed(ArchiveGrew{});
+    }
+  });
 }
 
 Daemon::~Daemon() {

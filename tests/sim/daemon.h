@@ -56,6 +56,7 @@ class Daemon {
     Duration scrub_pass{};
     std::function<EndpointRef(NodeId peer)> connect;
     std::function<void(const std::string& line)> say;
+    LiveIndex::VanishHandler on_vanished;
   };
   // The floor, and what goes; all of it is decided, nothing done.
   using ExpiryHandler = std::function<void(SegmentPosition floor, std::vector<WalName> names)>;
@@ -102,6 +103,8 @@ class Daemon {
     bool self_reconciled = false;
     std::optional<bool> peer_reconciled;
     SegmentPosition evidence_from = 0;
+    std::uint64_t self_vanished = 0;
+    std::optional<std::uint64_t> peer_vanished;
   };
   using ComparisonRef = std::shared_ptr<Comparison>;
   using PullHandler = std::function<void(const Result<PutOutcome>& result, PullFault fault)>;
@@ -123,6 +126,7 @@ class Daemon {
   };
 
   void start();
+  void watch_archive();
   Hello hello();
   void on_up(NodeId peer, const Hello& theirs);
   void on_down(NodeId peer, const std::string& reason);
@@ -196,7 +200,7 @@ class Daemon {
   void scrub();
 
   Process process_;
-  const NodeDisk& node_disk_;
+  NodeDisk& node_disk_;
   ProcessDisk disk_;
   const Options options_;
   ArchiveStore store_;
@@ -204,7 +208,8 @@ class Daemon {
   JobQueue scan_jobs_;
   JobQueue read_jobs_;
   const ScheduleClock clock_;
-  LiveIndex index_;  // without a watch: it scans at each comparison
+  bool changed_ = false;  // an event is under way for it
+  LiveIndex index_;
   std::optional<Shipper> shipper_;
   std::map<NodeId, std::unique_ptr<Link>> links_;
   std::unique_ptr<BackFiller> back_filler_;

@@ -9,25 +9,31 @@ namespace pgwalship::sim {
 void Daemon::fetch(const WalName& name, Duration wait, FetchHandler on_ended) {
   const std::uint64_t id = next_id_++;
   fetches_.emplace(id, Fetching{name, nullptr, std::move(on_ended), {}, false});
-  scan_jobs_.post([this, id, name, wait]() -> JobQueue::Completion {
+  const std::uint64_t vanishings = index_.vanishings();
+  scan_jobs_.post([this, id, name, wait, vanishings]() -> JobQueue::Completion {
     const bool self_evidence = options_.nodes.size() < 2 || store_.reconciled();
     const auto facts = store_.verify(name);
-    const auto from = store_.evidence_from();
-    const bool readable = from.ok() && !facts.ok() && facts.error().code == Errc::kNotFound;
-    const bool expired =
-        readable && name.is_below(from.value()) && !mutated(Mutation::kExpiredIsEvidence);
-    return [this, id, wait, facts, self_evidence, readable, expired] {
+    const auto absence = store_.absence(name);
+    const bool readable = absence.ok() && !facts.ok() && facts.error().code == Errc::kNotFound;
+    return [this, id, name, wait, facts, self_evidence, readable, absence, vanishings] {
       if (facts.ok()) {
         act(id, FetchEnded{FetchVerdict::kFound, "", ""});
       } else if (mutated(Mutation::kLocalOnlyFetch)) {
         act(id, FetchEnded{FetchVerdict::kAbsent, "", ""});
       } else {
         fetches_.at(id).bad_here = facts.error().code == Errc::kCorrupt;
-        start_plan(id, wait,
-                   expired    ? FetchPlan::LocalCopy::kExpired
-                   : readable ? FetchPlan::LocalCopy::kAbsent
-                              : FetchPlan::LocalCopy::kCorrupt,
-                   self_evidence || mutated(Mutation::kNewNodesAreEvidence));
+        using Absence = ArchiveStore::Absence;
+        const bool vanished =
+            readable && (absence.value() == Absence::kVanished || index_.in_doubt(name) ||
+                         index_.vanishings() != vanishings);
+        const bool expired = readable && absence.value() == Absence::kExpired;
+        start_plan(
+            id, wait,
+            !readable                                             ? FetchPlan::LocalCopy::kCorrupt
+            : expired && !mutated(Mutation::kExpiredIsEvidence)   ? FetchPlan::LocalCopy::kExpired
+            : vanished && !mutated(Mutation::kVanishedIsEvidence) ? FetchPlan::LocalCopy::kVanished
+                                                                  : FetchPlan::LocalCopy::kAbsent,
+            self_evidence || mutated(Mutation::kNewNodesAreEvidence));
       }
     };
   });
@@ -96,11 +102,11 @@ void Daemon::act(std::uint64_t id, const AskPeer& action) {
       },
       [this, id, peer](const Message& answer) {
         if (const auto* result = std::get_if<StatResult>(&answer)) {
-          const bool expired =
-              result->presence == Presence::kExpired && !mutated(Mutation::kExpiredIsEvidence);
-          const bool gone = result->presence == Presence::kExpired && !expired;
+          const bool taken_for_evidence =
+              (result->presence == Presence::kExpired && mutated(Mutation::kExpiredIsEvidence)) ||
+              (result->presence == Presence::kVanished && mutated(Mutation::kVanishedIsEvidence));
           feed_fetch(id,
-                     StatAnswered{peer, gone ? Presence::kAbsent : result->presence,
+                     StatAnswered{peer, taken_for_evidence ? Presence::kAbsent : result->presence,
                                   result->reconciled || mutated(Mutation::kNewNodesAreEvidence)});
         } else if (const auto* done = std::get_if<Done>(&answer); done != nullptr && done->error) {
           feed_fetch(id, StatAnswered{peer, *done->error});

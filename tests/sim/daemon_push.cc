@@ -194,7 +194,8 @@ void Daemon::act(const Compare& action) {
     const bool reconciled = store_.reconciled();
     const Result<SegmentPosition> floor = store_.floor();
     const Result<SegmentPosition> evidence_from = store_.evidence_from();
-    return [this, peer, reconciled, floor, evidence_from] {
+    const Result<ArchiveStore::Vanished> vanished = store_.vanished();
+    return [this, peer, reconciled, floor, evidence_from, vanished] {
       const auto current = comparisons_.find(peer);
       if (current == comparisons_.end()) {
         return;
@@ -202,10 +203,14 @@ void Daemon::act(const Compare& action) {
       const auto comparison = std::make_shared<Comparison>(floor.ok() ? floor.value() : 0);
       comparison->self_reconciled = reconciled;
       current->second = comparison;
-      if (!floor.ok() || !evidence_from.ok()) {
-        finish(peer, comparison, floor.ok() ? evidence_from.error() : floor.error());
+      if (!floor.ok() || !evidence_from.ok() || !vanished.ok()) {
+        finish(peer, comparison,
+               !floor.ok()           ? floor.error()
+               : !evidence_from.ok() ? evidence_from.error()
+                                     : vanished.error());
         return;
       }
+      comparison->self_vanished = vanished.value().mark;
       comparison->evidence_from = evidence_from.value();
       index_.refresh([this, peer, comparison](const Result<void>& outcome) {
         if (outcome.ok()) {
@@ -246,6 +251,7 @@ void Daemon::take(NodeId peer, const ComparisonRef& comparison, const Message& a
   }
   comparison->peer_reconciled = result->reconciled || mutated(Mutation::kNewNodesCount);
   comparison->evidence_from = std::max(comparison->evidence_from, result->evidence_from);
+  comparison->peer_vanished = comparison->peer_vanished.value_or(result->vanished_mark);
   const Result<void> taken = comparison->archives.take(index_.index(), result->answer);
   CHECK(taken.ok());
   ask(peer, comparison);
@@ -261,7 +267,8 @@ void Daemon::finish(NodeId peer, const ComparisonRef& comparison, Result<Differe
     differences = Differences{};
   }
   feed(Compared{peer, comparison->self_reconciled, std::move(differences),
-                comparison->peer_reconciled, comparison->evidence_from});
+                comparison->peer_reconciled, comparison->evidence_from, comparison->self_vanished,
+                comparison->peer_vanished.value_or(0)});
 }
 
 void Daemon::act(const TellReconciled& action) {
@@ -272,7 +279,7 @@ void Daemon::act(const TellReconciled& action) {
   }
   link.request(
       [&](std::uint64_t id) -> Message {
-        return Reconciled{id, action.from};
+        return Reconciled{id, action.from, action.vanished};
       },
       [this, peer](const Message& answer) {
         if (const auto* done = std::get_if<Done>(&answer)) {
@@ -285,7 +292,7 @@ void Daemon::act(const TellReconciled& action) {
 
 void Daemon::act(const MarkReconciled& action) {
   disk_jobs_.post([this, action]() -> JobQueue::Completion {
-    std::ignore = store_.mark_reconciled(action.from);
+    std::ignore = store_.mark_reconciled(action.from, action.vanished);
     return [] {};
   });
 }

@@ -4,6 +4,28 @@
 
 namespace pgwalship::sim {
 
+void NodeDisk::name_changed(const std::string& path) {
+  if (on_name_changed) {
+    on_name_changed(path);
+  }
+  const std::size_t slash = path.rfind('/');
+  for (SimWatch* watch : watches) {
+    if (path.substr(0, slash) == watch->directory_) {
+      watch->changes_.names.push_back(path.substr(slash + 1));
+      watch->on_change_();
+    }
+  }
+}
+
+SimWatch::SimWatch(NodeDisk& disk, std::string directory, std::function<void()> on_change)
+    : disk_(disk), directory_(std::move(directory)), on_change_(std::move(on_change)) {
+  disk_.watches.push_back(this);
+}
+
+SimWatch::~SimWatch() {
+  std::erase(disk_.watches, this);
+}
+
 class ProcessDisk::OpenFile final : public File {
  public:
   OpenFile(const ProcessDisk& disk, std::unique_ptr<File> file)
@@ -76,8 +98,8 @@ Result<std::unique_ptr<File>> ProcessDisk::wrap(Result<std::unique_ptr<File>> fi
 }
 
 Result<void> ProcessDisk::changed(Result<void> result, const std::string& path) {
-  if (result.ok() && disk_.on_name_changed) {
-    disk_.on_name_changed(path);
+  if (result.ok()) {
+    disk_.name_changed(path);
   }
   return result;
 }

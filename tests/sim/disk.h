@@ -3,6 +3,7 @@
 // when the machine crashes is MemoryFileSystem's business.
 #pragma once
 
+#include "base/directory_watch.h"
 #include "base/file_system.h"
 #include "tests/sim/schedule.h"
 #include "tests/support/memory_file_system.h"
@@ -10,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pgwalship::sim {
@@ -23,6 +25,8 @@ enum class DiskLie {
   kLinkOverwrites,            // the last writer wins
 };
 
+class SimWatch;
+
 struct NodeDisk {
   std::unique_ptr<MemoryFileSystem> memory = std::make_unique<MemoryFileSystem>();
   DiskLie lie = DiskLie::kNone;
@@ -30,6 +34,30 @@ struct NodeDisk {
   int slowness = 1;                  // every operation takes so many times longer
   // Called after a name in a directory was linked, renamed to, or removed.
   std::function<void(const std::string& path)> on_name_changed;
+  std::vector<SimWatch*> watches;  // of living processes
+
+  void name_changed(const std::string& path);
+};
+
+// inotify on one directory of a node: the process hears of a change in an event of its own.
+class SimWatch final : public NameWatch {
+ public:
+  // `on_change` is called when changes wait. All is borrowed.
+  SimWatch(NodeDisk& disk, std::string directory, std::function<void()> on_change);
+  ~SimWatch() override;
+  SimWatch(const SimWatch&) = delete;
+  SimWatch& operator=(const SimWatch&) = delete;
+
+  int fd() const override { return -1; }
+  Changes take() override { return std::exchange(changes_, {}); }
+  Result<Renewed> renew() override { return Renewed::kSame; }
+
+ private:
+  friend struct NodeDisk;
+  NodeDisk& disk_;
+  const std::string directory_;
+  const std::function<void()> on_change_;
+  Changes changes_;
 };
 
 class ProcessDisk final : public FileSystem {

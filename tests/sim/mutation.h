@@ -26,6 +26,7 @@ enum class Mutation {
   kBadCopiesStay,             // the daemon: a bad copy that it cannot replace stays where it is
   kExpiredIsEvidence,         // the fetch: who has let it expire never had it
   kHeadersAreCopies,          // retention: a peer's copy counts by its header
+  kVanishedIsEvidence,        // the fetch: what other hands took away never was there
   kReadIsShipped,             // look-ahead: takes what it has read for shipped
 };
 

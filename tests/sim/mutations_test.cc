@@ -71,6 +71,10 @@ Scenario scenario_for(Mutation mutation, std::uint64_t seed) {
       scenario.troubles = {.machine_crash = seconds(4), .retention = seconds(3)};
       scenario.between_fetches = milliseconds(200);
       break;
+    case Mutation::kVanishedIsEvidence:
+      scenario.troubles = {.machine_crash = seconds(4), .other_hands = seconds(1)};
+      scenario.between_fetches = milliseconds(100);
+      break;
     case Mutation::kHeadersAreCopies:
       scenario.quorum = "ALL (*)";
       scenario.files_per_pusher = 30;
@@ -142,7 +146,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{Mutation::kNoBackFill, {"H41"}}, Case{Mutation::kRepliesGetLost, {"G8"}},
         Case{Mutation::kPullsUnverified, {"G3"}}, Case{Mutation::kConflictsSpread, {"G2", "G1"}},
         Case{Mutation::kBadCopiesStay, {"L1"}}, Case{Mutation::kExpiredIsEvidence, {"G5"}},
-        Case{Mutation::kHeadersAreCopies, {"H38"}}, Case{Mutation::kReadIsShipped, {"G1"}}),
+        Case{Mutation::kVanishedIsEvidence, {"G5"}}, Case{Mutation::kHeadersAreCopies, {"H38"}},
+        Case{Mutation::kReadIsShipped, {"G1"}}),
     [](const auto& test_case) {
       std::string word(to_word(test_case.param.mutation));
       std::erase(word, '-');

@@ -43,11 +43,20 @@ void ReceiverProcess::run() {
   const ScheduleClock clock(process_.schedule());
   LiveIndex index(
       disk, clock,
-      {.directory = kArchiveDirectory, .names = LiveIndex::Names::kDurable, .seed = options_.seed},
+      {.directory = kArchiveDirectory,
+       .names = LiveIndex::Names::kDurable,
+       .seed = options_.seed,
+       .note_vanished =
+           [&store](std::vector<WalName> names) { return store.note_vanished(std::move(names)); }},
       [](const Worker::Job& job) {
         job()();
         return true;
       });
+  bool changed = false;
+  index.watch(std::make_unique<SimWatch>(node_disk_, kArchiveDirectory, [this, &changed] {
+    changed = true;
+    bell_.ring();
+  }));
   std::unique_ptr<OfferedFiles> offered;
   if (!options_.data_directory.empty()) {
     offered = std::make_unique<OfferedFiles>(disk, store,
@@ -57,7 +66,10 @@ void ReceiverProcess::run() {
                     node_name(options_.from), std::move(offered));
   FrameDecoder decoder;
   while (process_.alive()) {
-    bool idle = true;
+    bool idle = !std::exchange(changed, false);
+    if (!idle) {
+      index.on_changes();
+    }
     if (const std::optional<Bytes> bytes = endpoint_->receive()) {
       idle = false;
       decoder.feed(*bytes);

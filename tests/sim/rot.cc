@@ -34,6 +34,40 @@ void World::rot_something(NodeId node) {
   say(node_name(node) + ": " + name->text() + " rots");
 }
 
+// What is durable elsewhere, while a daemon is there to see it.
+void World::remove_something(NodeId node) {
+  Machine& machine = *machines_[node];
+  const auto files = machine.disk.memory->list(kArchiveDirectory);
+  if (expiring_ || unnoted_ || !machine.daemon || !machine.daemon->ready() || !files.ok() ||
+      files.value().empty()) {
+    return;
+  }
+  const std::string& file = files.value()[schedule_.random().below(files.value().size())];
+  const auto name = ArchiveLayout::name_of_file(file);
+  if (!name || checker_->is_contested(*name) || !checker_->may_rot(node, name->text())) {
+    return;
+  }
+  const std::string path = std::string(kArchiveDirectory) + "/" + file;
+  say(node_name(node) + ": somebody removes " + name->text());
+  checker_->taken_away(node, name->text());
+  unnoted_ = node;
+  CHECK(machine.disk.memory->remove(path).ok());
+  machine.disk.name_changed(path);
+  await_note(node, *name);
+}
+
+// A peer may bring it back before anybody has looked.
+void World::await_note(NodeId node, const WalName& name) {
+  later(milliseconds(10), milliseconds(20), [this, node, name] {
+    const std::string path = std::string(kArchiveDirectory) + "/" + name.text() + ".gz";
+    if (unnoted_ == node && machines_[node]->disk.memory->stat(path).ok()) {
+      unnoted_.reset();
+    } else if (unnoted_ == node) {
+      await_note(node, name);
+    }
+  });
+}
+
 // It starts over when it has them all: what its disk has lost meanwhile comes from peers again.
 void World::restore_next() {
   const NodeId node = machines_.size() - 1;

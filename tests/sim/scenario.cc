@@ -37,7 +37,7 @@ const std::vector<Cluster>& clusters() {
 }  // namespace
 
 std::string_view to_word(Mutation mutation) {
-  static constexpr std::array<std::string_view, 20> kWords = {
+  static constexpr std::array<std::string_view, 21> kWords = {
       "none",
       "sync-does-nothing",
       "directory-sync-does-nothing",
@@ -57,6 +57,7 @@ std::string_view to_word(Mutation mutation) {
       "bad-copies-stay",
       "expired-is-evidence",
       "headers-are-copies",
+      "vanished-is-evidence",
       "read-is-shipped",
   };
   return kWords.at(static_cast<std::size_t>(mutation));
@@ -114,6 +115,9 @@ Scenario random_scenario(std::uint64_t seed) {
   }
   sometimes(troubles.retention, 3, 5, 30);
   sometimes(troubles.expiry, 3, 3, 20);
+  if (scenario.quorum != "NONE") {
+    sometimes(troubles.other_hands, 3, 2, 20);
+  }
   if (scenario.nodes >= 3 && scenario.quorum == "ANY 1 (*)" && random.one_in(3)) {
     const std::size_t from = random.below(scenario.nodes);
     scenario.unreachable.emplace(from,

@@ -27,9 +27,10 @@ struct Troubles {
   Duration disk_full{};
   Duration disk_slow{};
   Duration disk_replaced{};
-  Duration bit_rot{};    // a stored file changes
-  Duration retention{};  // a node's floor rises, and what it holds below goes
-  Duration expiry{};     // a daemon lets go what it finds on the quorum
+  Duration bit_rot{};      // a stored file changes
+  Duration retention{};    // a node's floor rises, and what it holds below goes
+  Duration other_hands{};  // somebody removes a file from an archive
+  Duration expiry{};       // a daemon lets go what it finds on the quorum
 };
 
 struct Scenario {

@@ -52,7 +52,7 @@ bool parse_seeds(std::string_view text, Arguments& arguments) {
 }
 
 bool parse_mutation(std::string_view text, Arguments& arguments) {
-  for (int i = 0; i <= static_cast<int>(Mutation::kExpiredIsEvidence); ++i) {
+  for (int i = 0; i <= static_cast<int>(Mutation::kReadIsShipped); ++i) {
     if (to_word(static_cast<Mutation>(i)) == text) {
       arguments.mutation = static_cast<Mutation>(i);
       return true;

@@ -226,6 +226,14 @@ void World::start_daemon(NodeId node) {
       .scrub_pass = scenario_.scrub_pass,
       .connect = [this, node](NodeId peer) { return connect(node, peer); },
       .say = [this, node](const std::string& line) { say(node_name(node) + ": " + line); },
+      .on_vanished =
+          [this, node](const std::vector<WalName>& names) {
+            for (const WalName& name : names) {
+              say(node_name(node) + ": " + name.text() + " has vanished");
+              checker_->vanishing(name.text());
+            }
+            unnoted_ = unnoted_ == node ? std::nullopt : unnoted_;
+          },
   };
   machine.daemon = std::make_unique<Daemon>(schedule_, machine.disk, std::move(options));
   disk_is_well(node);

@@ -86,6 +86,8 @@ class World {
   void fetch_something();
   // rot.cc
   void rot_something(NodeId node);
+  void remove_something(NodeId node);
+  void await_note(NodeId node, const WalName& name);
   void restore_next();
   void heal();
 
@@ -113,6 +115,9 @@ class World {
   std::uint64_t next_seed_ = 1;
   // Until it has decided nothing rots, and no disk is lost: the peers' answers stay true.
   std::optional<NodeId> expiring_;
+  // Where a file was taken away and that is not recorded yet: a node that dies in this moment does
+  // not know of it (docs/durability.md).
+  std::optional<NodeId> unnoted_;
   std::uint32_t restored_ = 0;  // segments that the recovery of the last node was given
   Numbers numbers_;
 };

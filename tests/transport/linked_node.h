@@ -2,6 +2,7 @@
 // links to peers' archives (receiver_link.h). The parts that a test is about are made over it.
 #pragma once
 
+#include "base/directory_watch.h"
 #include "base/event_loop.h"
 #include "base/log.h"
 #include "base/worker.h"
@@ -9,6 +10,7 @@
 #include "tests/transport/receiver_link.h"
 #include "tests/transport/receiver_session.h"
 #include "transport/link_set.h"
+#include "wal/live_index.h"
 
 #include <fstream>
 #include <functional>
@@ -42,6 +44,8 @@ class LinkedNode {
   // Nodes pgdb1 (this one), pgdb2, ...; `peers` of them are linked.
   explicit LinkedNode(std::size_t peers) {
     CHECK(store_.prepare().ok());
+    index_.watch(
+        std::make_unique<DirectoryWatch>(DirectoryWatch::open(dir_.file("pgdb1")).value()));
     nodes_.self = 0;
     nodes_.nodes.push_back({"pgdb1", "", "", 22});
     for (Worker* worker : {disk_.get(), scans_.get(), quiet_.get()}) {
@@ -103,6 +107,7 @@ class LinkedNode {
   LinkSet& links() { return links_; }
   FileSystem& file_system() { return file_system_; }
   ArchiveStore& store() { return store_; }
+  LiveIndex& index() { return index_; }  // watched
   Log& log() { return log_; }
   ReceiverLink& peer(NodeId id) { return *peers_.at(id - 1); }
   std::string path(NodeId node, const std::string& file) const {
@@ -119,6 +124,14 @@ class LinkedNode {
   std::unique_ptr<Worker> disk_ = std::make_unique<Worker>(4096);
   std::unique_ptr<Worker> scans_ = std::make_unique<Worker>(4096);
   std::unique_ptr<Worker> quiet_ = std::make_unique<Worker>(4096);
+  LiveIndex index_{file_system_, clock_,
+                   LiveIndex::Options{.directory = dir_.file("pgdb1"),
+                                      .seed = 2,
+                                      .note_vanished =
+                                          [this](std::vector<WalName> names) {
+                                            return store_.note_vanished(std::move(names));
+                                          }},
+                   [this](Worker::Job job) { return scans_->post(std::move(job)); }};
   LinkSet links_{*loop_};
   NodeList nodes_;
   std::vector<ReceiverLink*> peers_;

@@ -54,7 +54,7 @@ TEST(Messages, HaveTheNumbersOfTheDocument) {
   EXPECT_EQ(frame_of(Ping{}).type, 15);
   EXPECT_EQ(frame_of(StatusReport{}).type, 20);
   EXPECT_EQ(frame_of(CompareRanges{1, {0, {{}}}}).type, 21);
-  EXPECT_EQ(frame_of(CompareResult{1, false, 0, {0, {SameRange{}}}}).type, 22);
+  EXPECT_EQ(frame_of(CompareResult{1, false, 0, 0, {0, {SameRange{}}}}).type, 22);
   EXPECT_EQ(frame_of(OfferDeclined{}).type, 24);
   EXPECT_EQ(frame_of(ExpireQuery{}).type, 26);
   EXPECT_EQ(frame_of(ExpireReport{}).type, 27);
@@ -145,7 +145,7 @@ TEST(Messages, RefuseNumbersOutOfRange) {
       {"outcome below the errors", Done{}, 8, 127},
       {"outcome error code", Done{}, 8, 128 + 10},
       {"hint beside success", Done{1, {}, Error{Errc::kIo, "x", "y"}, {}}, 8, 0},
-      {"presence", StatResult{}, 8, 4},
+      {"presence", StatResult{}, 8, 5},
       {"verdict", FetchResult{}, 8, 5},
       {"urgency", Get{1, wal_name("00000002.history")}, 8 + 2 + 16, 2},
       {"format of a report", StatusQuery{}, 8, 2},
@@ -153,11 +153,11 @@ TEST(Messages, RefuseNumbersOutOfRange) {
       {"expire mode", ExpireQuery{}, 8, 2},
       {"expire outcome", ExpireReport{}, 8, 4},
       {"name", Get{1, wal_name("00000002.history")}, 10, 'x'},
-      {"reconciled", CompareResult{1, false, 0, {0, {SameRange{}}}}, 8, 2},
-      {"no ranges", CompareResult{1, false, 0, {0, {SameRange{}}}}, 25, 0},
-      {"more ranges", CompareResult{1, false, 0, {0, {SameRange{}}}}, 25, 2},
-      {"kind of answer", CompareResult{1, false, 0, {0, {SameRange{}}}}, 27, 3},
-      {"one part", CompareResult{1, false, 0, {0, {SplitRange{{{}}, {{}, {}}}}}}, 28, 1},
+      {"reconciled", CompareResult{1, false, 0, 0, {0, {SameRange{}}}}, 8, 2},
+      {"no ranges", CompareResult{1, false, 0, 0, {0, {SameRange{}}}}, 33, 0},
+      {"more ranges", CompareResult{1, false, 0, 0, {0, {SameRange{}}}}, 33, 2},
+      {"kind of answer", CompareResult{1, false, 0, 0, {0, {SameRange{}}}}, 35, 3},
+      {"one part", CompareResult{1, false, 0, 0, {0, {SplitRange{{{}}, {{}, {}}}}}}, 36, 1},
       {"asked about nothing", CompareRanges{1, {0, {{}}}}, 16, 0},
       {"a range that ends before it begins", CompareRanges{1, {0, {{}}}}, 25, 0xFF},
   };
@@ -191,7 +191,7 @@ TEST(Messages, TheFullestComparisonFitsAFrame) {
     split.cuts.push_back({.lane = 2, .position = i});
   }
   split.cuts.pop_back();
-  CompareResult result{1, false, 0, {0, {}}};
+  CompareResult result{1, false, 0, 0, {0, {}}};
   for (std::uint64_t i = 0; i < kAskedRangesMax; ++i) {
     asked.query.ranges.push_back(
         {{{.lane = 2, .position = i}, {.lane = 2, .position = i + 1}}, {}});

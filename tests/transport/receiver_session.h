@@ -57,13 +57,24 @@ inline WalFile history_file(std::uint32_t timeline) {
   return {name, facts_of(name, raw), build_archive_file(name, raw)};
 }
 
+// Of an asker whose archive is empty.
+inline CompareRanges ask_for_all(std::uint64_t id) {
+  return {id, {0, {{PlaceRange{}, RangeSummary{}}}}};
+}
+
 class ReceiverSession {
  public:
   explicit ReceiverSession(FileSystem& disk, std::uint64_t seed = 1)
       : store_(disk, {.directory = "/archive", .seed = seed}),
         prepared_(store_.prepare()),
         index_(disk, clock_,
-               {.directory = "/archive", .names = LiveIndex::Names::kDurable, .seed = seed},
+               {.directory = "/archive",
+                .names = LiveIndex::Names::kDurable,
+                .seed = seed,
+                .note_vanished =
+                    [this](std::vector<WalName> names) {
+                      return store_.note_vanished(std::move(names));
+                    }},
                [this](Worker::Job job) { return look(std::move(job)); }),
         receiver_(store_, index_, receiver_hello(), kSenderNode) {}
   ReceiverSession(FileSystem& disk, OfferedFiles::Options own)

@@ -53,5 +53,26 @@ TEST_F(ReadingReceiver, StatsOfContentAreBounded) {
   EXPECT_TRUE(is_failure(session_.say(Stat{1, file_.name}), Errc::kProtocol)) << "1 is open";
 }
 
+TEST_F(ReadingReceiver, WhatVanishedIsNotJustAbsentUntilTheArchiveIsCalledWholeAgain) {
+  disk_.plant(path(file_), file_.bytes);
+  EXPECT_EQ(session_.ask<CompareResult>(ask_for_all(1)).vanished_mark, 0U);
+  ASSERT_TRUE(disk_.remove(path(file_)).ok());
+  EXPECT_EQ(session_.ask<StatResult>(Stat{2, file_.name}).presence, Presence::kVanished)
+      << "the index knows it";
+  EXPECT_EQ(session_.ask<StatResult>(Stat{3, wal_file(9).name}).presence, Presence::kAbsent);
+  ASSERT_TRUE(session_.ask<CompareResult>(ask_for_all(4)).vanished_mark == 0U)
+      << "found by this comparison's own look";
+  EXPECT_EQ(session_.ask<StatResult>(Stat{5, file_.name}).presence, Presence::kVanished)
+      << "the store knows it";
+  const auto compared = session_.ask<CompareResult>(ask_for_all(6));
+  EXPECT_NE(compared.vanished_mark, 0U);
+  EXPECT_TRUE(
+      is_done(session_.say(Reconciled{7, 0, compared.vanished_mark - 1}), 7, PutOutcome::kStored));
+  EXPECT_EQ(session_.ask<StatResult>(Stat{8, file_.name}).presence, Presence::kVanished);
+  EXPECT_TRUE(
+      is_done(session_.say(Reconciled{9, 0, compared.vanished_mark}), 9, PutOutcome::kStored));
+  EXPECT_EQ(session_.ask<StatResult>(Stat{10, file_.name}).presence, Presence::kAbsent);
+}
+
 }  // namespace
 }  // namespace pgwalship

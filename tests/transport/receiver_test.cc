@@ -93,13 +93,8 @@ TEST_F(ReceiverTest, FailsTheGreetingWhenTheArchiveCannotSayWhoseItIs) {
   EXPECT_TRUE(is_failure(session_.say(sender_hello()), Errc::kCorrupt));
 }
 
-// Of an asker whose archive is empty.
-CompareRanges ask_for_all(std::uint64_t id) {
-  return {id, {0, {{PlaceRange{}, RangeSummary{}}}}};
-}
-
 CompareResult compared() {
-  return {1, false, 0, {0, {SameRange{}}}};
+  return {1, false, 0, 0, {0, {SameRange{}}}};
 }
 
 bool is_same(const CompareResult& result) {

@@ -25,7 +25,11 @@ class LiveIndexTest : public ArchiveStoreTest {
   void start(std::uint64_t cache_changes_min = 1024) {
     jobs_.clear();
     LiveIndex::Options options{
-        .directory = archive(), .seed = 1, .cache_changes_min = cache_changes_min};
+        .directory = archive(),
+        .seed = 1,
+        .note_vanished =
+            [this](std::vector<WalName> names) { return note_vanished_(std::move(names)); },
+        .cache_changes_min = cache_changes_min};
     const auto post = [this](Worker::Job job) {
       if (jobs_.size() >= jobs_max_) {
         return false;
@@ -35,7 +39,7 @@ class LiveIndexTest : public ArchiveStoreTest {
     };
     live_ = std::make_unique<LiveIndex>(file_system_, clock_, options, post);
     if (watched_) {
-      live_->watch(DirectoryWatch::open(archive()).value());
+      live_->watch(std::make_unique<DirectoryWatch>(DirectoryWatch::open(archive()).value()));
     }
   }
   std::string archive() const { return dir_.file("archive"); }
@@ -74,6 +78,9 @@ class LiveIndexTest : public ArchiveStoreTest {
   ManualClock clock_;
   std::deque<Worker::Job> jobs_;
   std::size_t jobs_max_ = 100;
+  LiveIndex::Options::NoteVanished note_vanished_ = [this](std::vector<WalName> names) {
+    return store_.note_vanished(std::move(names));
+  };
   bool watched_ = true;
   std::unique_ptr<LiveIndex> live_;
   Heard heard_;
@@ -231,6 +238,84 @@ TEST_F(LiveIndexTest, H25AnArchiveThatIsGoneIsNotAnEmptyOne) {
   EXPECT_EQ(heard(), Heard{"ok"});
   EXPECT_FALSE(live_->error().has_value());
   EXPECT_EQ(live_->index().size(), 1U);
+}
+
+TEST_F(LiveIndexTest, WhatOtherHandsTakeAwayIsInDoubtUntilThatIsRecorded) {
+  const WalName name = add(1);
+  const WalName other = add(2);
+  refresh();
+  run_all();
+  std::vector<WalName> told;
+  live_->on_vanished([&](const std::vector<WalName>& names) { told = names; });
+  EXPECT_FALSE(live_->in_doubt(WalName::parse("00000009.history").value()));
+  std::filesystem::remove(path(name));
+  EXPECT_TRUE(live_->in_doubt(name)) << "at once";
+  EXPECT_EQ(store_.vanished().value().mark, 0U);
+  run_all();
+  EXPECT_NE(store_.vanished().value().mark, 0U);
+  EXPECT_EQ(told, std::vector<WalName>{name});
+  EXPECT_EQ(live_->vanishings(), 1U);
+  EXPECT_FALSE(live_->in_doubt(name)) << "the store says it from now on";
+  EXPECT_TRUE(holds(other));
+}
+
+TEST_F(LiveIndexTest, WhatCouldNotBeRecordedStaysInDoubt) {
+  const WalName name = add(1);
+  refresh();
+  run_all();
+  note_vanished_ = [](const std::vector<WalName>&) { return Error{Errc::kIo, "no", ""}; };
+  std::filesystem::remove(path(name));
+  live_->on_changes();
+  run_all();
+  EXPECT_FALSE(holds(name));
+  EXPECT_TRUE(live_->in_doubt(name));
+  note_vanished_ = [this](std::vector<WalName> names) {
+    return store_.note_vanished(std::move(names));
+  };
+  run_all();
+  EXPECT_FALSE(live_->in_doubt(name));
+  EXPECT_EQ(live_->vanishings(), 1U);
+}
+
+TEST_F(LiveIndexTest, WhatWasNeverSeenBeforeItWentHasVanishedAllTheSame) {
+  refresh();
+  run_all();
+  const WalName name = add(1);
+  std::filesystem::remove(path(name));
+  live_->on_changes();
+  run_all();
+  EXPECT_EQ(live_->vanishings(), 1U);
+}
+
+TEST_F(LiveIndexTest, AScanFindsWhatHasVanishedAndTheCacheWhatDidSoWhileNobodyRan) {
+  const WalName name = add(1);
+  const WalName other = add(2);
+  start(1);
+  refresh();
+  run_all();
+  std::filesystem::remove(path(name));
+  start(1);  // this one has seen nothing, but for the cache
+  refresh();
+  run_all();
+  EXPECT_EQ(live_->vanishings(), 1U);
+  std::filesystem::remove(path(other));
+  watched_ = false;
+  start(1);
+  refresh();
+  run_all();
+  EXPECT_EQ(live_->vanishings(), 1U);
+}
+
+TEST_F(LiveIndexTest, FilesOfAnotherDirectoryHaveNotVanishedFromThisOne) {
+  add(1);
+  refresh();
+  run_all();
+  std::filesystem::rename(archive(), dir_.file("moved"));
+  ASSERT_TRUE(store_.prepare().ok());
+  refresh();
+  run_all();
+  EXPECT_EQ(live_->index().size(), 0U);
+  EXPECT_EQ(live_->vanishings(), 0U);
 }
 
 TEST_F(LiveIndexTest, WithoutAWatchEachRefreshScans) {

@@ -1,0 +1,42 @@
+// Keeps the daemon's index of the archive true, and tells of what other hands do to it: files that
+// came are for the peers, files that vanished are asked back from them. Loop thread.
+#pragma once
+
+#include "archiver/archive_gauge.h"
+#include "archiver/push_service.h"
+#include "base/event_loop.h"
+#include "base/log.h"
+#include "base/worker.h"
+#include "wal/live_index.h"
+
+#include <string>
+#include <vector>
+
+namespace pgwalship {
+
+class ArchiveWatch {
+ public:
+  struct Machine {  // everything is borrowed
+    EventLoop& loop;
+    Worker& looks;
+    LiveIndex& index;
+    PushService& pushes;
+    ArchiveGauge& gauge;
+    Log& log;
+  };
+  ArchiveWatch(std::string directory, Machine machine)
+      : directory_(std::move(directory)), machine_(machine) {}
+  ArchiveWatch(const ArchiveWatch&) = delete;
+  ArchiveWatch& operator=(const ArchiveWatch&) = delete;
+
+  // Once. Without inotify, which is a warning, each comparison looks at all of the archive.
+  Result<void> start();
+
+ private:
+  void on_vanished(const std::vector<WalName>& names);
+
+  const std::string directory_;
+  Machine machine_;
+};
+
+}  // namespace pgwalship
