@@ -48,8 +48,11 @@ void PeerQueue::set_missing(std::vector<WalName> names) {
   }
 }
 
-std::optional<PeerQueue::Item> PeerQueue::start_next(TransferId transfer) {
+std::optional<PeerQueue::Item> PeerQueue::start_next(TransferId transfer, Pace pace) {
   std::optional<Item> next;
+  if (pace != Pace::kFull && !in_flight_.empty()) {
+    return std::nullopt;
+  }
   if (!fresh_.empty()) {
     if (fresh_in_flight_ >= kFreshInFlightMax) {
       return std::nullopt;
@@ -57,7 +60,8 @@ std::optional<PeerQueue::Item> PeerQueue::start_next(TransferId transfer) {
     next = std::move(fresh_.front());
     fresh_.pop_front();
     ++fresh_in_flight_;
-  } else if (!missing_.empty() && in_flight_.size() - fresh_in_flight_ < kCatchUpInFlightMax) {
+  } else if (pace != Pace::kFreshAlone && !missing_.empty() &&
+             in_flight_.size() - fresh_in_flight_ < kCatchUpInFlightMax) {
     next = Item{std::move(missing_.front()), {}, {}, false, true};
     missing_.pop_front();
   } else {

@@ -36,8 +36,10 @@ class PeerQueue {
   void set_missing(std::vector<WalName> names);
 
   // The next file to go, which is on its way as `transfer` from now on; nothing while the places
-  // are taken.
-  std::optional<Item> start_next(TransferId transfer);
+  // are taken. A peer whose disk is full may be free again: one file at a time tries that, and when
+  // it has been tried (kFreshAlone) only those do that a client waits for.
+  enum class Pace { kFull, kOneByOne, kFreshAlone };
+  std::optional<Item> start_next(TransferId transfer, Pace pace = Pace::kFull);
   // Answered; nothing when it is not on its way (of a session that is gone).
   std::optional<Item> finish(TransferId transfer);
 

@@ -154,6 +154,8 @@ void Shipper::on(const PeerLost& event, TimePoint now) {
   }
   peer.view.in_flight = 0;
   peer.queue.clear();
+  peer.full = false;
+  peer.failed_files = 0;
   pulls_.lose(event.peer);
   peer.view.comparing = false;
   peer.compare_at = kNever;
@@ -175,6 +177,7 @@ void Shipper::on(const FileAnswered& event, TimePoint now) {
   const PeerQueue::Item& item = *found;
   if (event.result.ok()) {
     ++peer.view.files_sent;
+    peer.full = false;
     peer.progressed = true;
     peer.view.refuses = false;
     if (peer.view.state == PeerState::kCurrent) {
@@ -188,6 +191,8 @@ void Shipper::on(const FileAnswered& event, TimePoint now) {
     const bool full = event.result.error().code == Errc::kNoSpace;
     mark(event.peer, item, full ? Holding::kNoSpace : Holding::kUnknown, nullptr);
     peer.failed = true;
+    peer.full = full;
+    ++peer.failed_files;
     peer.view.last_error = item.name.text() + ": " + event.result.error().message;
     peer.view.refuses = peer.view.refuses || (item.fresh && is_refusal(event.result.error().code));
     if (peer.view.state == PeerState::kCurrent) {
@@ -230,6 +235,7 @@ void Shipper::on(const Compared& event, TimePoint now) {
   forget_conflicts(event.peer, differences);
   coverage_.end_comparison(event.peer, differences, event.evidence_from);
   peer.more = differences.more;
+  peer.failed_files = 0;
   peer.differing = differences.conflicting;
   peer.view.conflicting = peer.differing.size();
   if (pulls_.idle()) {

@@ -124,7 +124,9 @@ class Shipper {
   struct Peer {
     PeerView view;
     PeerQueue queue;
-    bool failed = false;  // a file failed since the last comparison
+    bool failed = false;           // a file failed since the last comparison
+    bool full = false;             // the last file that was answered found no space
+    std::size_t failed_files = 0;  // since the last comparison
     bool pull_failed = false;
     bool more = false;        // the last comparison did not name all that is missing
     bool progressed = false;  // a file came over, there or here, since it began

@@ -73,11 +73,14 @@ void Shipper::enqueue_fresh(NodeId id, PushId push_id, TimePoint now) {
 
 void Shipper::fill(NodeId id) {
   Peer& peer = peers_[id];
-  while (const std::optional<PeerQueue::Item> item = peer.queue.start_next(next_transfer_)) {
+  const auto pace = !peer.full    ? PeerQueue::Pace::kFull
+                    : peer.failed ? PeerQueue::Pace::kFreshAlone
+                                  : PeerQueue::Pace::kOneByOne;
+  while (const std::optional<PeerQueue::Item> item = peer.queue.start_next(next_transfer_, pace)) {
     send(id, next_transfer_++, *item);
   }
   peer.view.in_flight = peer.queue.in_flight();
-  peer.view.backlog = peer.queue.size();
+  peer.view.backlog = peer.queue.size() + peer.failed_files;
 }
 
 void Shipper::send(NodeId id, TransferId transfer, const PeerQueue::Item& item) {
@@ -94,18 +97,20 @@ void Shipper::send(NodeId id, TransferId transfer, const PeerQueue::Item& item) 
 
 // Without what is not stored here yet: that is added when it is.
 std::size_t Shipper::known_backlog(const Peer& peer) const {
-  return peer.queue.missing() + peer.queue.count_if([&](const PeerQueue::Item& item) {
-    const auto push = item.push.has_value() ? pushes_.find(*item.push) : pushes_.end();
-    return push == pushes_.end() || push->second.local.has_value();
-  });
+  return peer.failed_files + peer.queue.missing() +
+         peer.queue.count_if([&](const PeerQueue::Item& item) {
+           const auto push = item.push.has_value() ? pushes_.find(*item.push) : pushes_.end();
+           return push == pushes_.end() || push->second.local.has_value();
+         });
 }
 
 // When the catch-up has run dry. Fresh files that came since the comparison do not matter: under
 // load there always are some.
 void Shipper::settle(NodeId id, TimePoint now) {
   Peer& peer = peers_[id];
-  if (peer.view.comparing || peer.queue.owes() || peer.view.state == PeerState::kDown ||
-      peer.view.state == PeerState::kBehind) {
+  const bool waits_for_space = peer.full && peer.failed && peer.queue.in_flight() == 0;
+  if (peer.view.comparing || (peer.queue.owes() && !waits_for_space) ||
+      peer.view.state == PeerState::kDown || peer.view.state == PeerState::kBehind) {
     return;
   }
   if (peer.failed) {

@@ -341,7 +341,7 @@ TEST_F(ShipperTest, AFailedFileDoesNotStopTheOthers) {
   greet(b);
   compared(b, segments(1, 5), Listing{});
   sent(b);
-  answer(b, segment(1), no_space());
+  answer(b, segment(1), Error{Errc::kIo, "cannot write", ""});
   EXPECT_THAT(sent(b), ElementsAre("catch-up 5"));
   for (std::uint32_t i = 2; i <= 5; ++i) {
     EXPECT_EQ(state(b), PeerState::kCatchingUp);

@@ -6,7 +6,9 @@
 namespace pgwalship {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 TEST_F(ShipperTest, H16AQuorumThatOnlyLacksSpaceOnAPeerSaysSo) {
   up(b);
@@ -50,6 +52,50 @@ TEST_F(ShipperTest, H16APeerThatWasFullAndThenFailsOtherwiseIsNotCalledFull) {
   answer(b, segment(5), Error{Errc::kIo, "read-only file system", ""});
   at(15);
   EXPECT_THAT(verdict(1), HasSubstr("timeout: "));
+}
+
+// What is refused was sent for nothing.
+TEST_F(ShipperTest, H16AFullPeerIsSentOneFileToTryAndKeepsItsBacklog) {
+  greet(b);
+  compared(b, segments(1, 9), Listing{});
+  EXPECT_EQ(sent(b).size(), kCatchUpInFlightMax);
+  for (std::uint32_t number = 1; number <= kCatchUpInFlightMax; ++number) {
+    answer(b, segment(number), no_space());
+  }
+  EXPECT_THAT(sent(b), IsEmpty());
+  EXPECT_EQ(state(b), PeerState::kBehind);
+  EXPECT_EQ(shipper_->peer(b).backlog, 9U);
+  at(1);
+  compared(b, segments(1, 9), Listing{});
+  EXPECT_THAT(sent(b), ElementsAre("catch-up 1"));
+  answer(b, segment(1), no_space());
+  EXPECT_THAT(sent(b), IsEmpty());
+  EXPECT_EQ(state(b), PeerState::kBehind);
+  EXPECT_EQ(shipper_->peer(b).backlog, 9U);
+  EXPECT_GT(next_wakeup(), 1);
+  at(10);
+  compared(b, segments(1, 9), Listing{});
+  EXPECT_THAT(sent(b), ElementsAre("catch-up 1"));
+  answer(b, segment(1));
+  EXPECT_EQ(sent(b).size(), kCatchUpInFlightMax) << "there is space again";
+}
+
+// Somebody waits for it, and its success is how the end of the trouble is seen soonest.
+TEST_F(ShipperTest, H16AFreshFileIsTriedOnAFullPeerAtOnce) {
+  greet(b);
+  compared(b, segments(1, 2), Listing{});
+  sent(b);
+  answer(b, segment(1), no_space());
+  answer(b, segment(2), no_space());
+  submit(1, segment(5));
+  EXPECT_THAT(sent(b), ElementsAre("fresh 5"));
+  submit(2, segment(6));
+  EXPECT_THAT(sent(b), IsEmpty()) << "one after the other";
+  stored(1);
+  stored(2);
+  answer(b, segment(5));
+  EXPECT_EQ(verdict(1), "ok");
+  EXPECT_THAT(sent(b), ElementsAre("fresh 6"));
 }
 
 // An alarm waits for minutes of it, and a try comes every few seconds.
