@@ -429,6 +429,9 @@ DiskFacts read_disk_facts(FileSystem& file_system, const ArchiveStore& store,
   if (const auto id = store.system_id(); id.ok()) {
     facts.system_id = id.value();
   }
+  if (const auto same = store.check_directory(); !same.ok()) {
+    facts.error = same.error().message;
+  }
   facts.reconciled = store.reconciled();
   if (const auto vanished = store.vanished(); vanished.ok()) {
     facts.vanished = vanished.value().mark != 0;

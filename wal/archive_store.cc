@@ -72,6 +72,20 @@ Result<void> ArchiveStore::prepare() {
       return removed.error();
     }
   }
+  TRY_ASSIGN(const FileStat stat, file_system_.stat(layout_.directory()));
+  device_ = stat.device;
+  inode_ = stat.inode;
+  return {};
+}
+
+Result<void> ArchiveStore::check_directory() const {
+  TRY_ASSIGN(const FileStat stat, file_system_.stat(layout_.directory()));
+  if (inode_ != 0 && (stat.inode != inode_ || stat.device != device_)) {
+    return Error{Errc::kIo,
+                 "the archive '" + layout_.directory() +
+                     "' is another directory than when this process started",
+                 "mount its file system again; if it was replaced on purpose, restart pgwalshipd"};
+  }
   return {};
 }
 
@@ -92,6 +106,9 @@ Result<void> ArchiveStore::check_reserve() const {
 
 // (1) of the durable order.
 Result<std::unique_ptr<StagedFile>> ArchiveStore::stage(const WalName& name, Reserve reserve) {
+  if (const Result<void> same = check_directory(); !same.ok()) {
+    return with_hint(same.error()).within("store '" + name.text() + "'");
+  }
   if (reserve == Reserve::kKeep) {
     if (const Result<void> room = check_reserve(); !room.ok()) {
       return room.error().within("store '" + name.text() + "'");

@@ -96,6 +96,10 @@ class ArchiveStore {
   // Makes the directories and removes what dead writers left in tmp/. Call once, before the rest.
   Result<void> prepare();
 
+  // kIo when the path names another directory than at prepare(): its file system was unmounted,
+  // perhaps. Nothing is put into the directory beneath.
+  Result<void> check_directory() const;
+
   // (1). kNoSpace below minimum_free_bytes.
   // Reserve::kUse: a recovery waits for this file, minimum_free_bytes or not.
   enum class Reserve { kKeep, kUse };
@@ -238,6 +242,8 @@ class ArchiveStore {
   const ArchiveLayout layout_;
   const Options options_;
   std::atomic<std::uint64_t> unique_count_ = 0;
+  std::atomic<std::uint64_t> inode_ = 0;  // of the directory; 0 before prepare()
+  std::atomic<std::uint64_t> device_ = 0;
   std::atomic<std::uint64_t> durable_system_id_ = 0;  // 0 until this process has seen it on disk
 };
 

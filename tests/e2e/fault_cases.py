@@ -283,6 +283,41 @@ class SmallDisk(Case):
                    "both nodes have it")
 
 
+class Unmounted(Case):
+    @needs_isolation
+    def test_h25_an_archive_that_is_unmounted_is_neither_empty_nor_filled_beneath(self):
+        cluster = self.cluster(nodes=2)
+        archive = cluster.archive_dir("node2")
+        cluster.kill("node2")
+        disk = cluster.directory / "disk"
+        archive.rename(disk)
+        archive.mkdir()
+        shutil.chown(archive, cluster.user)
+        mount = ["mount", "--bind", disk, archive]
+        subprocess.run(mount, check=True)
+        cluster.mounts.append(archive)
+        cluster.restart("node2")
+        cluster.wait_peer("node1", "node2", "current")
+        name, data = segment_name(1), segment(1)
+        self.assert_push(cluster.push("node1", name, data), 0)
+        wait_until(lambda: len(cluster.holders(name, sha256(data))) == 2, 20, "both have it")
+        subprocess.run(["umount", "-l", archive], check=True)
+        outcome = cluster.push("node2", segment_name(2), segment(2))
+        self.assertNotEqual(outcome.code, 0)
+        self.assertIn("is another directory than when this process started", outcome.err)
+        self.assertIn("HINT: mount its file system again", outcome.err)
+        self.assertIn("another directory", cluster.status("node2")["archive"]["error"])
+        self.assertNotEqual(cluster.push("node1", segment_name(3), segment(3)).code, 0,
+                            "nor does a receiver store anything there")
+        self.assertEqual(list(archive.iterdir()), [])
+        subprocess.run(mount, check=True)
+        for node, number in (("node2", 2), ("node1", 3)):
+            wait_until(lambda: cluster.push(node, segment_name(number), segment(number)).code == 0,
+                       40, f"{node} goes on without a restart")
+        self.assertEqual(cluster.status("node2")["archive"]["error"], "")
+        self.assertFalse(cluster.status("node2")["archive"]["vanished"], "nothing has")
+
+
 class FullDisk(SmallDisk):
     @needs_isolation
     def test_h16_the_own_disk_is_full(self):
