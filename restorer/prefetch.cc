@@ -16,10 +16,12 @@ Prefetch::Names Prefetch::restored(const WalName& name, std::uint32_t segment_by
     segment_bytes_ = segment_bytes;
     const bool on_the_way = continues && last_->timeline() == name.timeline() && next_ &&
                             position(*next_) > position(name);
-    if (!on_the_way) {
-      next_ = name.next(segment_bytes);
-    }
     last_ = name;
+    if (!on_the_way) {
+      ask_from(name.next(segment_bytes));
+    } else if (!is_ahead(*packed_)) {
+      packed_ = name.next(segment_bytes);
+    }
     if (gap_ && !is_ahead(gap_->name)) {
       gap_.reset();
     }
@@ -39,9 +41,15 @@ Prefetch::Names Prefetch::ended(const WalName& name, Outcome outcome, TimePoint 
     const Duration pause =
         is_gap ? std::min<Duration>(gap_->pause * 2, kAheadPauseMax) : kAheadPauseMin;
     gap_ = Gap{name, now + pause, pause};
-    next_ = name;
+    ask_from(name);
   }
   return more(now);
+}
+
+// Unpacked is what lies before `name` already.
+void Prefetch::ask_from(const WalName& name) {
+  next_ = name;
+  packed_ = packed_ && is_ahead(*packed_) && position(*packed_) < position(name) ? packed_ : name;
 }
 
 bool Prefetch::in_recovery(TimePoint now) const {
@@ -71,19 +79,35 @@ std::size_t Prefetch::at_once() const {
   return std::clamp<std::size_t>(kAheadBytesMax / segment_bytes_, 1, kAheadAtOnceMax);
 }
 
+bool Prefetch::unpacks(const WalName& name, TimePoint now) const {
+  return in_recovery(now) && is_ahead(name) &&
+         distance(name) <= std::min(window(), kUnpackedBytesMax);
+}
+
+void Prefetch::add(const WalName& name, Names& names) {
+  if (under_way_.insert(name.text()).second) {
+    names.push_back(name);
+  }
+}
+
 Prefetch::Names Prefetch::more(TimePoint now) {
   Names names;
   if (!in_recovery(now)) {
     return names;
   }
-  const std::uint64_t window = std::uint64_t{segments_} * segment_bytes_;
-  while (under_way_.size() < at_once() && is_ahead(*next_) &&
-         position(*next_) - position(*last_) <= window) {
+  // What came when it was too far away for unpacking is needed sooner than what has not come.
+  while (under_way_.size() < at_once() && position(*packed_) < position(*next_) &&
+         unpacks(*packed_, now)) {
+    add(*packed_, names);
+    packed_ = packed_->next(segment_bytes_);
+  }
+  while (under_way_.size() < at_once() && is_ahead(*next_) && distance(*next_) <= window()) {
     if (gap_ && gap_->name == *next_ && now < gap_->retry_at) {
       break;
     }
-    if (under_way_.insert(next_->text()).second) {
-      names.push_back(*next_);
+    add(*next_, names);
+    if (*packed_ == *next_ && unpacks(*next_, now)) {
+      packed_ = next_->next(segment_bytes_);
     }
     next_ = next_->next(segment_bytes_);
   }

@@ -27,6 +27,9 @@ class Recovery {
   std::string ended(std::uint64_t position, Outcome outcome, std::uint32_t timeline = 1) {
     return text(prefetch_.ended(name(position, timeline), outcome, now_));
   }
+  bool unpacks(std::uint64_t position, std::uint32_t timeline = 1) const {
+    return prefetch_.unpacks(name(position, timeline), now_);
+  }
   void pass(Duration time) { now_ += time; }
   Prefetch& prefetch() { return prefetch_; }
   TimePoint now() const { return now_; }
@@ -66,6 +69,48 @@ TEST(Prefetch, StaysWithinItsWindowAndMovesOnWithTheRecovery) {
   }
   EXPECT_EQ(recovery.given(12), "15");
   EXPECT_EQ(recovery.given(12), "") << "the same again";
+}
+
+// 512 MiB: two segments of 256 MiB, none of 1 GiB.
+TEST(Prefetch, UnpacksWhatIsNear) {
+  Recovery recovery(3, 256 * kMiB);
+  recovery.given(10);
+  EXPECT_FALSE(recovery.unpacks(11)) << "no recovery yet";
+  EXPECT_EQ(recovery.given(11), "12");
+  EXPECT_FALSE(recovery.unpacks(11)) << "it has that one";
+  EXPECT_TRUE(recovery.unpacks(12));
+  EXPECT_TRUE(recovery.unpacks(13));
+  EXPECT_FALSE(recovery.unpacks(14));
+  EXPECT_FALSE(recovery.unpacks(12, 2)) << "H32: another timeline";
+  recovery.pass(kRecoveryPatience + seconds(1));
+  EXPECT_FALSE(recovery.unpacks(12)) << "the recovery is over";
+  Recovery large(3, 1024 * kMiB);
+  large.given(10);
+  EXPECT_EQ(large.given(11), "12");
+  EXPECT_FALSE(large.unpacks(12));
+}
+
+TEST(Prefetch, WhatCameTooFarAheadIsNamedAgainWhenItIsNear) {
+  Recovery recovery(4, 256 * kMiB);
+  recovery.given(10);
+  EXPECT_EQ(recovery.given(11), "12");
+  EXPECT_EQ(recovery.ended(12, Outcome::kHere), "13");
+  EXPECT_EQ(recovery.ended(13, Outcome::kHere), "14") << "not unpacked";
+  EXPECT_EQ(recovery.ended(14, Outcome::kHere), "15");
+  EXPECT_EQ(recovery.ended(15, Outcome::kHere), "");
+  EXPECT_EQ(recovery.given(12), "14") << "now for unpacking";
+  EXPECT_EQ(recovery.ended(14, Outcome::kHere), "16");
+  EXPECT_EQ(recovery.ended(16, Outcome::kAbsent), "");
+  EXPECT_EQ(recovery.given(13), "15");
+  EXPECT_EQ(recovery.ended(15, Outcome::kHere), "") << "the gap waits";
+}
+
+TEST(Prefetch, H31UnpacksAcrossTheEndOfALogFile) {
+  Recovery recovery(8);
+  recovery.given(0xFD);
+  recovery.given(0xFE);
+  EXPECT_TRUE(recovery.unpacks(0x100));
+  EXPECT_EQ(recovery.name(0x100).text(), "000000010000000100000000");
 }
 
 TEST(Prefetch, ZeroIsNever) {
