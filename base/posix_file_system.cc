@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <tuple>
 #include <unistd.h>
 #include <utility>
 
@@ -348,6 +349,13 @@ Result<std::uint64_t> PosixFileSystem::free_bytes(const std::string& path) const
     return errno_error(doing("stat file system of", path), errno);
   }
   return std::uint64_t{found.f_bavail} * found.f_frsize;
+}
+
+void begin_write_back(const std::string& path) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (file.valid()) {
+    std::ignore = ::sync_file_range(file.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
+  }
 }
 
 }  // namespace pgwalship

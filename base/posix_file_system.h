@@ -24,5 +24,8 @@ class PosixFileSystem final : public FileSystem {
 
 // Names of what is in the directory and no regular file: directories, links, sockets and the like.
 Result<std::vector<std::string>> list_others(const std::string& path);
+// Asks the kernel to begin writing a file to its disk, and does not wait: a later fsync has less to
+// do. Nothing is durable by it, and where it is not possible nothing happens. Any thread.
+void begin_write_back(const std::string& path);
 
 }  // namespace pgwalship

@@ -35,7 +35,6 @@
 #include "wal/live_index.h"
 
 #include <csignal>
-#include <random>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <tuple>
@@ -57,11 +56,6 @@ constexpr int kQuietNice = 10;
 // Longer than a push that is nearly done, shorter than any service manager waits.
 constexpr std::chrono::seconds kDrainTime{10};
 
-std::uint64_t seed_from_system() {
-  std::random_device device;
-  return (static_cast<std::uint64_t>(device()) << 32U) | device();
-}
-
 }  // namespace
 
 struct Daemon::Parts {
@@ -77,6 +71,7 @@ struct Daemon::Parts {
         listener(std::move(local_listener)),
         door(*loop, *listener, l, [this](Fd socket) { take_client(std::move(socket)); }),
         store(file_system, {c.archive.directory, c.archive.minimum_free_bytes, seed_from_system()}),
+        spool(file_system, spool_options(c, file_system, seed_from_system())),
         links(*loop),
         index(file_system, k,
               {.directory = c.archive.directory,
@@ -88,9 +83,8 @@ struct Daemon::Parts {
               [this](Worker::Job job) { return looks->post(std::move(job)); }),
         pushes(push_options(c, nodes, [this](const WalName& name) { fetches.heal(name); }),
                {*loop, *disk, *scans, *quiet, links, file_system, store, index, l}),
-        fetches({nodes, c.quorum, c.cluster.on_quorum_loss,
-                 static_cast<std::size_t>(c.restore.prefetch)},
-                {*loop, *disk, *scans, *quiet, links, store, index, l}),
+        fetches(fetch_options(c, nodes),
+                {*loop, *disk, *scans, *ahead, *quiet, links, store, index, l, &spool}),
         scrub(c.archive.scrub,
               {*loop, k, *quiet, file_system, store, fetches, l, [this] { return is_busy(); }}),
         conflicts({*loop, *quiet, store, l}),
@@ -106,6 +100,7 @@ struct Daemon::Parts {
                  [this](TimePoint) { return service_line(nodes, config.quorum, pushes.shipper()); },
                  {{"disk", disk.get()},
                   {"scans", scans.get()},
+                  {"ahead", ahead.get()},
                   {"quiet", quiet.get()},
                   {"looks", looks.get()}}},
                 l),
@@ -128,6 +123,7 @@ struct Daemon::Parts {
     look_ahead.reset();
     disk.reset();
     scans.reset();
+    ahead.reset();
     quiet.reset();
     looks.reset();
   }
@@ -163,10 +159,12 @@ struct Daemon::Parts {
   PosixFileSystem file_system;
   std::unique_ptr<File> archive_lock;
   ArchiveStore store;
+  Spool spool;
   LinkSet links;
   std::unique_ptr<Worker> disk = std::make_unique<Worker>(kJobsMax);
   std::unique_ptr<Worker> scans = std::make_unique<Worker>(kJobsMax);
-  // For what nobody waits for: what is fetched ahead, repairs.
+  std::unique_ptr<Worker> ahead = std::make_unique<Worker>(kJobsMax);
+  // For what nobody waits for: repairs, the scrub.
   std::unique_ptr<Worker> quiet = std::make_unique<Worker>(kJobsMax);
   // The index has its own: without its cache a million headers are read at the start.
   std::unique_ptr<Worker> looks = std::make_unique<Worker>(kLooksMax);
@@ -207,6 +205,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const Clock&
   TRY(parts->store.prepare());
   TRY_ASSIGN(parts->archive_lock,
              lock_for_daemon(parts->file_system, ArchiveLayout(config.archive.directory)));
+  TRY(parts->spool.prepare());
   TRY_ASSIGN(parts->system_id, parts->store.system_id());
   TRY(parts->connect());
   log.info("pgwalshipd " PGWALSHIP_VERSION " started: node " + config.node_name + ", archive '" +
@@ -232,6 +231,8 @@ Result<void> Daemon::Parts::connect() {
   TRY(loop->watch(disk->event_fd(), Interest::kRead, [this](EventLoop::Ready) { disk->drain(); }));
   TRY(loop->watch(scans->event_fd(), Interest::kRead,
                   [this](EventLoop::Ready) { scans->drain(); }));
+  TRY(loop->watch(ahead->event_fd(), Interest::kRead,
+                  [this](EventLoop::Ready) { ahead->drain(); }));
   TRY(loop->watch(quiet->event_fd(), Interest::kRead,
                   [this](EventLoop::Ready) { quiet->drain(); }));
   std::ignore = quiet->post([]() -> Worker::Completion {

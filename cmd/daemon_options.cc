@@ -1,9 +1,11 @@
 #include "cmd/daemon_options.h"
 
+#include "base/posix_file_system.h"
 #include "cmd/retention_config.h"
 #include "cmd/session_options.h"
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 namespace pgwalship {
@@ -14,6 +16,11 @@ namespace {
 constexpr std::uint64_t kPgWalFreeMin = 16ULL * (16ULL << 20U);
 
 }  // namespace
+
+std::uint64_t seed_from_system() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32U) | device();
+}
 
 NodeList nodes_of(const Config& config) {
   if (config.nodes.size() > 0) {
@@ -69,6 +76,32 @@ ExpireService::Options expire_options(const Config& config, const NodeList& node
   options.interval = config.retention.interval;
   options.server = config.postgres.conninfo.empty() ? ExpireService::Options::Server::kNotAsked
                                                     : ExpireService::Options::Server::kAsked;
+  return options;
+}
+
+FetchService::Options fetch_options(const Config& config, const NodeList& nodes) {
+  FetchService::Options options;
+  options.nodes = nodes;
+  options.quorum = config.quorum;
+  options.on_quorum_loss = config.cluster.on_quorum_loss;
+  options.prefetch = static_cast<std::size_t>(config.restore.prefetch);
+  return options;
+}
+
+Spool::Options spool_options(const Config& config, FileSystem& file_system, std::uint64_t seed) {
+  Spool::Options options;
+  options.directory = config.archive.directory;
+  options.minimum_free_bytes = config.archive.minimum_free_bytes;
+  options.seed = seed;
+  options.write_back = begin_write_back;
+  const auto archive = file_system.stat(config.archive.directory);
+  const auto pg_wal = config.postgres.data_directory.empty()
+                          ? archive
+                          : file_system.stat(config.postgres.data_directory + "/pg_wal");
+  // A server that is not there yet will be made where its data directory is said to be.
+  if (!archive.ok() || !pg_wal.ok() || archive.value().device == pg_wal.value().device) {
+    options.boot = boot_of_machine(file_system);
+  }
   return options;
 }
 

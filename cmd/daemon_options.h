@@ -1,4 +1,5 @@
-// What the daemon's parts are told by the configuration: one function for each, without effects.
+// What the daemon's parts are told by the configuration: one function for each. They change
+// nothing.
 #pragma once
 
 #include "archiver/expire_service.h"
@@ -6,12 +7,16 @@
 #include "archiver/pg_wal_gauge.h"
 #include "archiver/push_service.h"
 #include "cmd/config.h"
+#include "restorer/fetch_service.h"
 #include "transport/ssh_link.h"
 
 #include <cstdint>
 #include <functional>
 
 namespace pgwalship {
+
+// Unpredictable.
+std::uint64_t seed_from_system();
 
 // The configured nodes, or this one alone.
 NodeList nodes_of(const Config& config);
@@ -27,6 +32,12 @@ PushService::Options push_options(const Config& config, const NodeList& nodes,
                                   std::function<void(const WalName&)> on_bad_copy);
 
 ExpireService::Options expire_options(const Config& config, const NodeList& nodes);
+
+FetchService::Options fetch_options(const Config& config, const NodeList& nodes);
+
+// Nothing is spooled where a server's pg_wal is known to be in another file system than the
+// archive: moving a file there would be a copy.
+Spool::Options spool_options(const Config& config, FileSystem& file_system, std::uint64_t seed);
 
 LookAheadService::Options look_ahead_options(const Config& config);
 

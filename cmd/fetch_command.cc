@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <tuple>
+#include <unistd.h>
 
 namespace pgwalship {
 namespace {
@@ -48,7 +49,9 @@ class Fetch {
         deadline_(start_ + budget.total),
         retry_until_(start_ + budget.retry),
         placement_{std::move(name), std::move(destination), deadline_},
-        store_(file_system_, {.directory = config.archive.directory}) {}
+        store_(file_system_, {.directory = config.archive.directory}),
+        spool_(file_system_, {.directory = config.archive.directory,
+                              .boot = ::geteuid() == 0 ? "" : boot_of_machine(file_system_)}) {}
 
   Finding run() {
     std::chrono::milliseconds pause = kPauseMin;
@@ -83,7 +86,9 @@ class Fetch {
     return config_.nodes.size() <= 1 ? judge_alone(local) : ask_daemon(local);
   }
 
-  PlacementResult place() { return place_from_archive(file_system_, store_, clock_, placement_); }
+  PlacementResult place() {
+    return place_from_archive(file_system_, store_, spool_, clock_, placement_);
+  }
 
   // There are no peers: what this archive says is all there is to know.
   Finding judge_alone(const PlacementResult& local) {
@@ -266,6 +271,7 @@ class Fetch {
   const TimePoint retry_until_;
   Placement placement_;
   ArchiveStore store_;
+  Spool spool_;  // root gets a file of its own
 };
 
 RecoveryMode mode_here() {

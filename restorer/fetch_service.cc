@@ -13,6 +13,9 @@ constexpr std::chrono::milliseconds kSettleTime{100};
 // A client does not wait for a file on its way when nothing of it came for so long: another peer
 // may be quicker.
 constexpr std::chrono::seconds kStuckAfter{1};
+// An unpacked file that a client waited for is taken at once, or not at all.
+constexpr std::chrono::seconds kAwaitedPatience{5};
+constexpr std::chrono::seconds kCleanInterval{5};
 // `journalctl MESSAGE_ID=...`; docs/monitoring/README.md has all of them.
 constexpr std::string_view kBadCopyMessage = "3f6f0c1f6a2e4a7f9c1b7d5a8e2c4b05";
 // Above that a disk is failing as a whole, and its owner knows.
@@ -139,6 +142,7 @@ void FetchService::relay(const WalName& name, std::size_t skip, RelayHandler on_
 
 void FetchService::restored(const WalName& name, std::uint32_t segment_bytes) {
   begin_ahead(prefetch_.restored(name, segment_bytes, machine_.loop.now()));
+  clean_spool(machine_.loop.now());
 }
 
 void FetchService::begin_ahead(const std::vector<WalName>& names) {
@@ -162,14 +166,17 @@ void FetchService::begin(const WalName& name, Purpose purpose, Duration wait,
                                 .on_answer = std::move(on_answer),
                                 .moved_at = machine_.loop.now()});
   const bool alone = options_.nodes.size() < 2;
+  Spool* const spool = spool_for(name, purpose);
   const std::uint64_t vanishings = machine_.index.vanishings();
-  auto job = [this, id, name, purpose, wait, alone, vanishings]() -> Worker::Completion {
+  auto job = [this, id, name, purpose, wait, alone, spool, vanishings]() -> Worker::Completion {
     // In this order: an archive that became complete after the look did not give that look weight.
     const bool self_evidence = alone || machine_.store.reconciled();
-    const Result<FileFacts> facts = look(name, purpose);
-    const FetchPlan::LocalCopy local = local_copy(machine_.store, name, facts);
-    return [this, id, name, facts, local, wait, self_evidence, vanishings] {
+    const Look found = look(name, purpose, spool);
+    const FetchPlan::LocalCopy local = local_copy(machine_.store, name, found.facts);
+    return [this, id, name, found, local, wait, self_evidence, vanishings] {
+      const Result<FileFacts>& facts = found.facts;
       if (facts.ok()) {
+        know_spooled(fetches_.at(id).name, fetches_.at(id).purpose, found.spooled);
         act(id, FetchEnded{FetchVerdict::kFound, "", ""});
         return;
       }
@@ -189,21 +196,81 @@ void FetchService::begin(const WalName& name, Purpose purpose, Duration wait,
   }
 }
 
-// What is here needs no reading ahead: whoever asks for it verifies it.
-Result<FileFacts> FetchService::look(const WalName& name, Purpose purpose) const {
-  if (purpose != Purpose::kAhead) {
-    return machine_.store.verify(name);
+FetchService::Look FetchService::look(const WalName& name, Purpose purpose, Spool* spool) const {
+  return purpose == Purpose::kAhead ? look_ahead(name, spool) : Look{machine_.store.verify(name)};
+}
+
+// What is here needs no reading ahead where it cannot be unpacked: whoever asks for it verifies it.
+FetchService::Look FetchService::look_ahead(const WalName& name, Spool* spool) const {
+  const Result<ArchiveFile> present = machine_.store.open(name);
+  if (!present.ok()) {
+    return {present.error()};
   }
-  TRY_ASSIGN(const ArchiveFile present, machine_.store.open(name));
-  return present.facts.value_or(FileFacts{});
+  const std::optional<FileFacts>& claimed = present.value().facts;
+  const auto raw =
+      spool != nullptr && claimed ? spool->create(name, *claimed) : Error{Errc::kNotFound, "", ""};
+  if (!raw.ok()) {
+    return {claimed.value_or(FileFacts{})};
+  }
+  Look found{machine_.store.read_raw(name, spool_sink(raw.value().get()))};
+  if (found.facts.ok() && found.facts.value().sha256 == claimed->sha256) {
+    found.spooled = spool->publish(*raw.value());
+  }
+  return found;
+}
+
+Spool* FetchService::spool_for(const WalName& name, Purpose purpose) const {
+  const bool wanted = purpose == Purpose::kWanted ||
+                      (purpose == Purpose::kAhead && prefetch_.unpacks(name, machine_.loop.now()));
+  return wanted && name.kind() == WalKind::kSegment ? machine_.spool : nullptr;
+}
+
+void FetchService::know_spooled(const WalName& name, Purpose purpose, const std::string& path) {
+  if (!path.empty()) {
+    spooled_.emplace(path, Spooled{name, purpose, machine_.loop.now()});
+    clean_spool_at_ = std::min<TimePoint>(clean_spool_at_, machine_.loop.now() + kCleanInterval);
+  }
+}
+
+bool FetchService::keeps(const Spooled& spooled, TimePoint now) const {
+  const Duration age = now - spooled.since;
+  return prefetch_.unpacks(spooled.name, now)
+             ? age < kSpoolFresh
+             : age < kAwaitedPatience && spooled.purpose == Purpose::kWanted;
+}
+
+// What a client has taken is not there any more, and no harm is done.
+void FetchService::clean_spool(TimePoint now) {
+  auto paths = std::make_shared<std::vector<std::string>>();
+  for (const auto& [path, spooled] : spooled_) {
+    if (!keeps(spooled, now)) {
+      paths->push_back(path);
+    }
+  }
+  const bool posted = paths->empty() || machine_.ahead.post([this, paths]() -> Worker::Completion {
+    for (const std::string& path : *paths) {
+      std::ignore = machine_.spool->remove(path);
+    }
+    return [] {};
+  });
+  if (posted) {
+    for (const std::string& path : *paths) {
+      spooled_.erase(path);
+    }
+  }
+  clean_spool_at_ = spooled_.empty() ? kNever : now + kCleanInterval;
 }
 
 Worker& FetchService::reader(Purpose purpose) {
-  return purpose == Purpose::kWanted ? machine_.scans : machine_.quiet;
+  return purpose == Purpose::kWanted  ? machine_.scans
+         : purpose == Purpose::kAhead ? machine_.ahead
+                                      : machine_.quiet;
 }
 
 Worker& FetchService::storer(Purpose purpose) {
-  return purpose == Purpose::kWanted ? machine_.disk : machine_.quiet;
+  return purpose == Purpose::kWanted  ? machine_.disk
+         : purpose == Purpose::kAhead ? machine_.ahead
+                                      : machine_.quiet;
 }
 
 bool FetchService::is_stuck(const Fetching& fetching, TimePoint now) const {
@@ -267,6 +334,9 @@ void FetchService::on_down(NodeId peer, const Error&) {
 }
 
 TimePoint FetchService::tick(TimePoint now) {
+  if (now >= clean_spool_at_) {
+    clean_spool(now);
+  }
   std::vector<FetchId> stuck;
   for (const auto& [id, fetching] : fetches_) {
     if (!fetching.waiters.empty() && is_stuck(fetching, now)) {
@@ -285,7 +355,7 @@ TimePoint FetchService::tick(TimePoint now) {
   for (const FetchId id : due) {
     feed(id, FetchTick{});
   }
-  TimePoint next = kNever;
+  TimePoint next = clean_spool_at_;
   for (const auto& [id, fetching] : fetches_) {
     if (fetching.plan) {
       next = std::min(next, fetching.plan->next_wakeup());
@@ -340,17 +410,21 @@ void FetchService::act(FetchId id, const PullFrom& action) {
     fetching.source = Source{.peer = peer, .request = request};
     return;
   }
-  FilePull::Wish wish{peer, fetching.name,
+  FilePull::Wish wish{peer,
+                      fetching.name,
                       is_wanted ? ArchiveStore::Reserve::kUse : ArchiveStore::Reserve::kKeep,
                       is_wanted ? Urgency::kWanted : Urgency::kAhead,
-                      [this, id] { fetches_.at(id).moved_at = machine_.loop.now(); }};
+                      [this, id] { fetches_.at(id).moved_at = machine_.loop.now(); },
+                      spool_for(fetching.name, fetching.purpose)};
   // Without room or with a broken disk here, every peer's file would fail alike.
   auto on_end = [this, id, peer](const Result<PutOutcome>& result, FilePull::Fault fault) {
     if (fault == FilePull::Fault::kHere) {
       end_source(id, StoreFailed{peer, result.error()});
     } else {
       if (result.ok()) {
-        totals_.pulled_bytes += fetches_.at(id).source->pull->received_bytes();
+        const Fetching& stored = fetches_.at(id);
+        totals_.pulled_bytes += stored.source->pull->received_bytes();
+        know_spooled(stored.name, stored.purpose, stored.source->pull->spooled());
       }
       end_source(id, PullAnswered{peer, result.ok() ? Result<void>() : result.error()});
     }

@@ -1,8 +1,8 @@
 // Carries out FetchPlans: brings a file from a peer into the local archive, verified before it gets
 // its name. For whom it does that decides what it may get in the way of: a file that a client waits
-// for goes the fast way; what is read ahead of a recovery, and what replaces a bad copy, goes by
-// the `quiet` worker and behind everything on the links. Loop thread; disks are touched on the
-// workers only. Decides nothing.
+// for goes the fast way; what is read ahead of a recovery goes by the `ahead` worker, what replaces
+// a bad copy by the `quiet` one, and both behind everything on the links. Loop thread; disks are
+// touched on the workers only. Decides nothing.
 #pragma once
 
 #include "base/log.h"
@@ -12,6 +12,7 @@
 #include "transport/file_pull.h"
 #include "wal/archive_store.h"
 #include "wal/live_index.h"
+#include "wal/spool.h"
 
 #include <functional>
 #include <map>
@@ -31,17 +32,19 @@ class FetchService final : public LinkSet::Observer {
     OnQuorumLoss on_quorum_loss = OnQuorumLoss::kWait;
     std::size_t prefetch = 0;  // segments ahead of a recovery
   };
-  // Everything is borrowed. `disk` stores, `scans` verifies, `quiet` does both for what nobody
-  // waits for.
+  // Everything is borrowed. `disk` stores, `scans` verifies, `ahead` does both for a
+  // recovery, `quiet` for what nobody waits for. Without a spool nothing is unpacked here.
   struct Machine {
     EventLoop& loop;
     Worker& disk;
     Worker& scans;
+    Worker& ahead;
     Worker& quiet;
     LinkSet& links;
     ArchiveStore& store;
     LiveIndex& index;
     Log& log;
+    Spool* spool = nullptr;
   };
 
   FetchService(Options options, Machine machine);
@@ -120,10 +123,24 @@ class FetchService final : public LinkSet::Observer {
     TimePoint moved_at{};    // when something of it came last
     std::string bad_copy{};  // why the local copy is bad; empty: it is not known to be
   };
+  struct Spooled {  // as far as is known: a client may have taken it
+    WalName name;
+    Purpose purpose;
+    TimePoint since;
+  };
+  struct Look {  // at the local archive
+    Result<FileFacts> facts;
+    std::string spooled{};  // where it was unpacked; empty: it was not
+  };
 
   void begin(const WalName& name, Purpose purpose, Duration wait, AnswerHandler on_answer);
   void begin_ahead(const std::vector<WalName>& names);
-  Result<FileFacts> look(const WalName& name, Purpose purpose) const;
+  Look look(const WalName& name, Purpose purpose, Spool* spool) const;
+  Look look_ahead(const WalName& name, Spool* spool) const;
+  Spool* spool_for(const WalName& name, Purpose purpose) const;
+  void know_spooled(const WalName& name, Purpose purpose, const std::string& path);
+  bool keeps(const Spooled& spooled, TimePoint now) const;
+  void clean_spool(TimePoint now);
   Worker& reader(Purpose purpose);
   Worker& storer(Purpose purpose);
   bool is_stuck(const Fetching& fetching, TimePoint now) const;
@@ -147,6 +164,8 @@ class FetchService final : public LinkSet::Observer {
   std::vector<std::size_t> open_pulls_;  // by NodeId
   Prefetch prefetch_;
   std::uint64_t files_ahead_ = 0;
+  std::map<std::string, Spooled> spooled_;  // by path
+  TimePoint clean_spool_at_ = kNever;
   Totals totals_;
   std::set<std::string> reported_bad_;  // copies that nobody could replace: said once
 };

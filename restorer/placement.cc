@@ -1,5 +1,6 @@
 #include "restorer/placement.h"
 
+#include "wal/digest.h"
 #include "wal/segment_header.h"
 
 #include <algorithm>
@@ -15,6 +16,7 @@ namespace {
 using Outcome = PlacementResult::Outcome;
 
 constexpr const char* kRawSuffix = ".pgwalship";
+constexpr std::size_t kCopyBytes = std::size_t{256} << 10;
 constexpr const char* kCopySuffix = ".pgwalship-gz";
 
 Error ended_by_signal() {
@@ -169,15 +171,59 @@ PlacementResult write_and_move(FileSystem& file_system, const Clock& clock,
   return {Outcome::kPlaced, {}, facts.value().raw_bytes};
 }
 
+Result<FileFacts> read_spooled(const File& file, const FileFacts& facts, const RawSink& sink) {
+  Bytes piece(kCopyBytes);
+  Sha256Hasher hasher;
+  FileFacts found = facts;
+  for (found.raw_bytes = 0;;) {
+    TRY_ASSIGN(const std::size_t size, file.read_at(found.raw_bytes, piece));
+    if (size == 0) {
+      break;
+    }
+    const ByteView read = ByteView(piece).first(size);
+    hasher.update(read);
+    found.raw_bytes += size;
+    TRY(sink(read));
+  }
+  if (found.raw_bytes != facts.raw_bytes || hasher.finish() != facts.sha256) {
+    return Error{Errc::kCorrupt, "it is not what was unpacked", ""};
+  }
+  return facts;
+}
+
+// False: nothing was placed, and the archive's own file is there for that.
+bool take_from_spool(FileSystem& file_system, const Spool& spool, const Clock& clock,
+                     const Placement& placement, const SignalsHeldBack& signals,
+                     const FileFacts& facts) {
+  const auto found = spool.find(placement.name, facts, clock.wall());
+  if (!found || signals.came() || clock.now() >= placement.deadline) {
+    return false;
+  }
+  if (file_system.rename(found->path, placement.destination).ok()) {
+    return true;
+  }
+  // It cannot be moved there: another file system, or another mount of it.
+  const auto copied =
+      write_and_move(file_system, clock, placement, signals,
+                     [&](const RawSink& sink) { return read_spooled(*found->file, facts, sink); });
+  return copied.outcome == Outcome::kPlaced;
+}
+
 }  // namespace
 
 PlacementResult place_from_archive(FileSystem& file_system, const ArchiveStore& store,
-                                   const Clock& clock, const Placement& placement) {
+                                   const Spool& spool, const Clock& clock,
+                                   const Placement& placement) {
   // PostgreSQL asks again and again for what is not there yet: nothing is created for that.
-  if (const auto there = store.open(placement.name); !there.ok()) {
+  const auto there = store.open(placement.name);
+  if (!there.ok()) {
     return archive_failure(there.error());
   }
   const SignalsHeldBack signals;
+  if (const auto& facts = there.value().facts;
+      facts && take_from_spool(file_system, spool, clock, placement, signals, *facts)) {
+    return {Outcome::kPlaced, {}, facts->raw_bytes};
+  }
   return write_and_move(file_system, clock, placement, signals,
                         [&](const RawSink& sink) { return store.read_raw(placement.name, sink); });
 }

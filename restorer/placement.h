@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file_system.h"
 #include "wal/archive_store.h"
+#include "wal/spool.h"
 
 #include <memory>
 #include <string>
@@ -37,8 +38,11 @@ struct PlacementResult {
   std::uint64_t raw_bytes = 0;  // of what was placed
 };
 
+// Takes it from the spool when it lies ready there: moves it into place, or, from another file
+// system, copies it, verified once more.
 PlacementResult place_from_archive(FileSystem& file_system, const ArchiveStore& store,
-                                   const Clock& clock, const Placement& placement);
+                                   const Spool& spool, const Clock& clock,
+                                   const Placement& placement);
 
 // The same for an archive file that comes piece by piece from elsewhere: it is collected beside the
 // destination, as it came, and verified when it is whole. Signals are held back while this lives.

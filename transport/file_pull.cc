@@ -136,17 +136,41 @@ Worker::Completion FilePull::append(const Bytes& bytes) {
   };
 }
 
+// On the worker. Null when it cannot be unpacked: then whoever wants it unpacks it.
+std::unique_ptr<SpooledFile> FilePull::begin_unpacked() const {
+  if (wish_.spool == nullptr) {
+    return nullptr;
+  }
+  const auto reader = staged_->reader();
+  if (!reader.ok()) {
+    return nullptr;
+  }
+  const auto claimed = read_facts(*reader.value(), wish_.name);
+  if (!claimed.ok() || !claimed.value()) {
+    return nullptr;
+  }
+  auto raw = wish_.spool->create(wish_.name, *claimed.value());
+  return raw.ok() ? std::move(raw).value() : nullptr;
+}
+
 // On the worker. The checksum only says that it came over as it lies there.
 Worker::Completion FilePull::commit() {
   Result<PutOutcome> result = Error{Errc::kCorrupt, "the file is empty there", ""};
+  std::string spooled;
   if (staged_) {
+    const std::unique_ptr<SpooledFile> raw = begin_unpacked();
     result = machine_.store.commit(*staged_, {.file_bytes = staged_->size(),
                                               .file_crc32 = *file_crc32_,
-                                              .content = ArchiveStore::Content::kVerify});
+                                              .content = ArchiveStore::Content::kVerify,
+                                              .raw = spool_sink(raw.get())});
     staged_.reset();
+    if (raw && result.ok()) {
+      spooled = wish_.spool->publish(*raw);
+    }
   }
-  return [self = shared_from_this(), result] {
+  return [self = shared_from_this(), result, spooled] {
     self->job_out_ = false;
+    self->spooled_ = spooled;
     self->end(result, result.ok() ? Fault::kNone : fault_of(result.error()));
   };
 }

@@ -1,11 +1,13 @@
 // Moves one file from a peer into the local archive: Get, a staged file, commit. The content is
-// verified before it gets its name. Loop thread; the disk is touched on the given worker, on which
-// one job of a pull waits at a time, so that it stands in nobody's way.
+// verified before it gets its name; where that is wished, the same pass puts it into the spool.
+// Loop thread; the disk is touched on the given worker, on which one job of a pull waits at a time,
+// so that it stands in nobody's way.
 #pragma once
 
 #include "base/worker.h"
 #include "transport/link_set.h"
 #include "wal/archive_store.h"
+#include "wal/spool.h"
 
 #include <functional>
 #include <memory>
@@ -29,6 +31,7 @@ class FilePull : public std::enable_shared_from_this<FilePull> {
     ArchiveStore::Reserve reserve = ArchiveStore::Reserve::kKeep;
     Urgency urgency = Urgency::kAhead;  // nobody waits
     std::function<void()> on_piece{};   // hears of each piece that came; may be empty
+    Spool* spool = nullptr;             // borrowed; null: it is not unpacked
   };
   // kHere: the disk or the archive here failed, so another peer's file would fail as well.
   enum class Fault { kNone, kPeer, kHere };
@@ -40,6 +43,8 @@ class FilePull : public std::enable_shared_from_this<FilePull> {
   void abandon();
 
   std::uint64_t received_bytes() const { return received_bytes_; }
+  // Where it is in the spool, once it was stored; empty: it is not.
+  const std::string& spooled() const { return spooled_; }
 
  private:
   FilePull(Machine machine, Wish wish, Handler on_end);
@@ -48,6 +53,7 @@ class FilePull : public std::enable_shared_from_this<FilePull> {
   void pump();
   Worker::Completion append(const Bytes& bytes);
   Worker::Completion commit();
+  std::unique_ptr<SpooledFile> begin_unpacked() const;
   void post(std::function<Worker::Completion()> job);
   void end(const Result<PutOutcome>& result, Fault fault);
   void drop_staged();
@@ -59,6 +65,7 @@ class FilePull : public std::enable_shared_from_this<FilePull> {
   std::uint64_t received_bytes_ = 0;
   Bytes waiting_;  // for the disk
   std::optional<std::uint32_t> file_crc32_;
+  std::string spooled_;
   bool job_out_ = false;
   bool over_ = false;
   std::unique_ptr<StagedFile> staged_;  // the worker's while job_out_

@@ -4,6 +4,7 @@
 //     <archive>/.pgwalship/tmp/<name>.lock       held while the copy under a name is taken away
 //     <archive>/.pgwalship/quarantine/<name>.<label>.gz   conflicts and corrupt copies; never
 //                                                deleted here
+//     <archive>/.pgwalship/ahead/                 segments that lie ready (wal/spool.h); derived
 //     <archive>/.pgwalship/system-identifier     the cluster's, decimal
 //     <archive>/.pgwalship/reconciled            once it was complete: from where on
 //     <archive>/.pgwalship/vanished              other hands took files away: up to where
@@ -31,6 +32,7 @@ class ArchiveLayout {
   const std::string& directory() const { return directory_; }
   std::string state_directory() const { return directory_ + "/.pgwalship"; }
   std::string tmp_directory() const { return directory_ + "/.pgwalship/tmp"; }
+  std::string ahead_directory() const { return directory_ + "/.pgwalship/ahead"; }
   std::string quarantine_directory() const { return directory_ + "/.pgwalship/quarantine"; }
   std::string file(const WalName& name) const { return directory_ + "/" + file_of(name); }
   std::string tmp_file(std::string_view stem, std::uint64_t unique) const;

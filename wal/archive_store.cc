@@ -194,7 +194,9 @@ Result<FileFacts> ArchiveStore::check_staged(const StagedFile& staged,
   if (claimed) {
     TRY(check_trailer(*staged.file_, staged.size_, *claimed));
     if (expected.content == Content::kVerify) {
-      TRY(read_archive_file(*staged.file_, name, [](ByteView) { return Result<void>(); }));
+      TRY(read_archive_file(*staged.file_, name, [&](ByteView raw) {
+        return expected.raw ? expected.raw(raw) : Result<void>();
+      }));
     }
     return *claimed;
   }

@@ -96,8 +96,7 @@ class ArchiveStore {
   // Makes the directories and removes what dead writers left in tmp/. Call once, before the rest.
   Result<void> prepare();
 
-  // kIo when the path names another directory than at prepare(): its file system was unmounted,
-  // perhaps. Nothing is put into the directory beneath.
+  // kIo when the path names another directory than at prepare(): an unmounted file system's, say.
   Result<void> check_directory() const;
 
   // (1). kNoSpace below minimum_free_bytes.
@@ -113,6 +112,7 @@ class ArchiveStore {
     std::uint64_t file_bytes = 0;
     std::uint32_t file_crc32 = 0;
     Content content = Content::kTrusted;
+    RawSink raw{};  // with kVerify: is handed the content as it is verified; may be empty
   };
   // kCorrupt: the staged bytes are not what was announced (length, checksum, header, name,
   // trailer's length). kConflict: other content has the name; the message gives both hashes, and
@@ -132,8 +132,8 @@ class ArchiveStore {
   Result<VerifiedFile> open_verified(const WalName& name) const;
   // Verifies and hands out the raw content piece by piece; kCorrupt may come after pieces went out.
   Result<FileFacts> read_raw(const WalName& name, const RawSink& sink) const;
-  // Success means that the name holds exactly this content, verified and durable, so that a put of
-  // it may be acknowledged without its bytes (H4). kNotFound, kCorrupt, kConflict.
+  // On success the name holds exactly this content, verified and durable: a put of it may be
+  // acknowledged without its bytes (H4). kNotFound, kCorrupt, kConflict.
   Result<void> confirm(const WalName& name, const Sha256& content);
   // Moves a present copy to quarantine when it fails to verify. kNotFound; kAlreadyExists when the
   // copy is good and stays; kRetry when another process is doing the same.
@@ -162,8 +162,8 @@ class ArchiveStore {
   // kInvalid when a file of that identifier (0: it has none) belongs to another cluster.
   Result<void> check_system_id(const WalName& name, std::uint64_t system_id) const;
 
-  // Whether this archive was once made complete by a peer: a node that is new or was replaced
-  // does not count towards a quorum, nor as evidence of absence, before that (H42).
+  // Whether this archive was once made complete: before that a node that is new or was replaced
+  // counts neither towards a quorum nor as evidence of absence (H42).
   bool reconciled() const;
   // `from`: down to which position. Durable on return; the first stays. With the mark of what had
   // vanished before it was compared it is whole again as well, unless more has vanished since.

@@ -121,6 +121,54 @@ class Ahead(Case):
         print(f"temporary files met: {seen}")
 
 
+    def spool(self, cluster):
+        return sorted((cluster.archive_dir("node3") / ".pgwalship" / "ahead").iterdir())
+
+    def ready(self, cluster):
+        return [path.name[:24] for path in self.spool(cluster)]
+
+    def test_h51_what_lies_ready_is_moved_and_only_as_it_was_written(self):
+        cluster = self.filled(14)
+        self.restart_with(cluster, prefetch=8)
+        self.fetch_all(cluster, [1, 2])
+        wait_until(lambda: self.ready(cluster) == [segment_name(n) for n in range(3, 11)], 10,
+                   "eight lie ready")
+        self.assertTrue(all(path.stat().st_mode & 0o777 == 0o600 for path in self.spool(cluster)))
+        inode = self.spool(cluster)[0].stat().st_ino
+        self.fetch_all(cluster, [3])
+        self.assertEqual((cluster.scratch / "fetched-node3").stat().st_ino, inode, "it was moved")
+        wait_until(lambda: self.ready(cluster) == [segment_name(n) for n in range(4, 12)], 10,
+                   "the next one follows")
+        four, five, six, *_ = self.spool(cluster)
+        with open(four, "r+b") as file:  # one bit
+            file.seek(70000)
+            byte = file.read(1)[0]
+            file.seek(70000)
+            file.write(bytes([byte ^ 1]))
+        whole = five.read_bytes()
+        five.unlink()
+        five.write_bytes(whole[:70000] + bytes(len(whole) - 70000))
+        self.fetch_all(cluster, [4, 5])
+        cluster.stop_daemon("node3", signal.SIGKILL)
+        inode = six.stat().st_ino
+        self.fetch_all(cluster, [6])
+        self.assertEqual((cluster.scratch / "fetched-node3").stat().st_ino, inode,
+                         "without a daemon, too")
+        old = self.spool(cluster)[0]
+        os.utime(old, (time.time() - 70, time.time() - 70))
+        self.fetch_all(cluster, range(7, 12))
+        cluster.start_daemon("node3")
+        self.assertEqual(self.spool(cluster), [], "the next daemon begins with nothing")
+
+    def test_h51_nothing_stays_after_a_recovery_that_turned_away(self):
+        cluster = self.filled(12)
+        self.restart_with(cluster, prefetch=4)
+        self.fetch_all(cluster, [1, 2])
+        wait_until(lambda: len(self.spool(cluster)) == 4, 10, "four lie ready")
+        self.fetch_all(cluster, [10])
+        wait_until(lambda: not self.spool(cluster), 15, "they go")
+
+
 class RecoveryAhead(PostgresCase):
     SEGMENTS = 42
 
@@ -153,7 +201,7 @@ class RecoveryAhead(PostgresCase):
         from harness import postgres_bin
         return postgres_bin()
 
-    def recover(self, cluster, data, prefetch):
+    def recover(self, cluster, data, prefetch, meanwhile=None):
         """A point-in-time recovery on node3 whose archive is empty; seconds."""
         copy = cluster.dir / "node3" / "data"
         shutil.rmtree(copy, ignore_errors=True)  # before the node starts what it finds
@@ -165,6 +213,8 @@ class RecoveryAhead(PostgresCase):
         begin = time.monotonic()
         self.start_server(cluster, "node3")
         host = cluster.dir / "node3"
+        if meanwhile:
+            meanwhile(host / "server.log")
         wait_until(lambda: cluster.psql("SELECT pg_is_in_recovery()", host=host) == "f", 90,
                    "recovery reached its target")
         seconds = time.monotonic() - begin
@@ -188,6 +238,32 @@ class RecoveryAhead(PostgresCase):
         ahead = self.recover(cluster, base, 8)
         print(f"{self.SEGMENTS} segments of {segment_mb} MB: {without:.2f} s without prefetch, "
               f"{ahead:.2f} s with 8")
+
+    def test_h30_h51_the_daemon_is_killed_while_a_server_recovers(self):
+        cluster, data = self.prepare()
+        base = cluster.dir / "base"
+        shutil.move(data, base)
+        left_alone(cluster)
+        spool = cluster.archive_dir("node3") / ".pgwalship" / "ahead"
+        flipped = []
+
+        def kill_and_flip(log):
+            for least in (8, 20):
+                wait_until(lambda: log.exists() and log.read_text().count("restored log file")
+                           >= least, 60, f"{least} segments are restored")
+                cluster.stop_daemon("node3", signal.SIGKILL)
+                for path in sorted(spool.iterdir())[::2]:
+                    try:
+                        with open(path, "r+b") as file:
+                            file.seek(4096)
+                            file.write(b"not what was there")
+                    except FileNotFoundError:
+                        continue  # the server has it
+                    flipped.append(path.name)
+                cluster.start_daemon("node3")
+
+        self.recover(cluster, base, 8, kill_and_flip)
+        print(f"changed in the spool: {len(flipped)} files")
 
     def test_h31_point_in_time_from_peers_alone(self):
         self.compare(16)

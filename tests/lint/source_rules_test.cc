@@ -179,7 +179,7 @@ const std::vector<BannedCall>& banned_calls() {
        "randomness comes from Random",
        {"base/random.cc",
         // The one seed of a process.
-        "cmd/adopt_command.cc", "cmd/conflicts_command.cc", "cmd/daemon.cc",
+        "cmd/adopt_command.cc", "cmd/conflicts_command.cc", "cmd/daemon_options.cc",
         "cmd/receive_command.cc"}},
       {std::regex("\\b(sleep_for|sleep_until|usleep|nanosleep)\\("), "wait for the event", {}},
       {std::regex("\\busing namespace (?!std::(chrono_|string_)?literals|pgwalship;)"),

@@ -15,6 +15,7 @@ class FetchServiceTest : public testing::Test {
   void SetUp() override {
     node_.loop().on_turn([this](TimePoint now) { return fetches_.tick(now); });
     ASSERT_TRUE(node_.store().mark_reconciled().ok());
+    ASSERT_TRUE(spool_.prepare().ok());
     for (const NodeId peer : {1, 2}) {
       ASSERT_TRUE(node_.peer(peer).store().mark_reconciled().ok());
       node_.peer(peer).connect();  // so that it greets with it
@@ -44,11 +45,26 @@ class FetchServiceTest : public testing::Test {
   }
   std::size_t quarantined() { return node_.store().quarantined().value().size(); }
 
+  // What lies ready, by name.
+  std::vector<std::string> unpacked() {
+    std::vector<std::string> names;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(node_.path(0, ".pgwalship/ahead"))) {
+      names.push_back(entry.path().filename().string().substr(0, 24));
+    }
+    std::ranges::sort(names);
+    return names;
+  }
+  bool lies_ready(const WalFile& file) {
+    return spool_.find(file.name, file.facts, node_.clock().wall()).has_value();
+  }
+
   LinkedNode node_{2};
+  Spool spool_{node_.file_system(), {.directory = node_.store().directory(), .boot = "a boot"}};
   FetchService fetches_{
       {.nodes = node_.nodes(), .quorum = Quorum::parse("ANY 1 (*)").value(), .prefetch = 4},
-      {node_.loop(), node_.disk(), node_.scans(), node_.quiet(), node_.links(), node_.store(),
-       node_.index(), node_.log()}};
+      {node_.loop(), node_.disk(), node_.scans(), node_.quiet(), node_.quiet(), node_.links(),
+       node_.store(), node_.index(), node_.log(), &spool_}};
   const WalFile file_ = wal_file(5);
   std::vector<FetchEnded> answers_;
 };
@@ -166,6 +182,46 @@ TEST_F(FetchServiceTest, ReadsAheadOfARecovery) {
   EXPECT_TRUE(is_good_here(wal_file(7)));
   EXPECT_TRUE(is_good_here(wal_file(8)));
   EXPECT_TRUE(fetches_.in_recovery());
+}
+
+TEST_F(FetchServiceTest, WhatAClientWaitsForLiesReady) {
+  put_at(1, file_);
+  EXPECT_EQ(fetch(file_).verdict, FetchVerdict::kFound);
+  EXPECT_TRUE(lies_ready(file_));
+}
+
+TEST_F(FetchServiceTest, H51NothingIsUnpackedOfABadCopy) {
+  put_at(1, file_);
+  rot_at(1, file_);
+  EXPECT_EQ(fetch(file_).verdict, FetchVerdict::kCorrupt);
+  EXPECT_TRUE(unpacked().empty());
+}
+
+TEST_F(FetchServiceTest, UnpacksAheadWhatIsHereAndWhatIsNotAndCleansUpBehindTheRecovery) {
+  ASSERT_TRUE(put_file(node_.store(), wal_file(7)).ok());
+  put_at(1, wal_file(8));
+  fetches_.restored(wal_file(5).name, kSegmentBytesMin);
+  fetches_.restored(wal_file(6).name, kSegmentBytesMin);
+  node_.run_until([&] { return unpacked().size() == 2; });
+  EXPECT_TRUE(lies_ready(wal_file(7)));
+  EXPECT_TRUE(lies_ready(wal_file(8)));
+  EXPECT_EQ(fetches_.files_ahead(), 1U);
+  fetches_.restored(wal_file(7).name, kSegmentBytesMin);
+  node_.run_until([&] { return unpacked() == std::vector{wal_file(8).name.text()}; });
+  fetches_.restored(wal_file(20).name, kSegmentBytesMin);
+  node_.run_until([&] { return unpacked().empty(); });
+}
+
+TEST_F(FetchServiceTest, H28ABadLocalCopyIsMetWhenItIsUnpackedAhead) {
+  ASSERT_TRUE(put_file(node_.store(), wal_file(7)).ok());
+  rot_at(0, wal_file(7));
+  put_at(1, wal_file(7));
+  fetches_.restored(wal_file(5).name, kSegmentBytesMin);
+  fetches_.restored(wal_file(6).name, kSegmentBytesMin);
+  node_.run_until([&] { return fetches_.files_ahead() == 1; });
+  EXPECT_TRUE(is_good_here(wal_file(7)));
+  EXPECT_TRUE(lies_ready(wal_file(7)));
+  EXPECT_EQ(quarantined(), 1U);
 }
 
 TEST_F(FetchServiceTest, AClientWaitsForAFileThatIsOnItsWayAndItComesOnce) {

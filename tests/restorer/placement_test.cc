@@ -46,8 +46,18 @@ class PlacementTest : public testing::Test {
 
   PlacementResult place(const Clock& clock, TimePoint deadline = kNever) {
     return place_from_archive(
-        file_system_, store_, clock,
+        file_system_, store_, spool_, clock,
         {.name = kName, .destination = dir_.file("place/x"), .deadline = deadline});
+  }
+
+  // Puts it where the daemon does; its path.
+  std::string spool(ByteView raw) {
+    std::filesystem::create_directories(dir_.file("archive/.pgwalship/tmp"));
+    EXPECT_TRUE(spool_.prepare().ok());
+    const auto file = spool_.create(kName, facts_of(kName, raw));
+    EXPECT_TRUE(file.ok());
+    file.value()->append(raw);
+    return spool_.publish(*file.value());
   }
 
   std::vector<std::string> placed() const {
@@ -61,6 +71,7 @@ class PlacementTest : public testing::Test {
   TempDir dir_;
   PosixFileSystem file_system_;
   ArchiveStore store_{file_system_, ArchiveStore::Options{dir_.file("archive"), 0, 1}};
+  Spool spool_{file_system_, {.directory = dir_.file("archive"), .boot = "a boot"}};
   ManualClock clock_;
 };
 
@@ -71,6 +82,49 @@ TEST_F(PlacementTest, PlacesTheVerifiedFile) {
   EXPECT_EQ(place(clock_).outcome, Outcome::kPlaced);
   EXPECT_EQ(placed(), Names{"x"});
   EXPECT_EQ(std::filesystem::file_size(dir_.file("place/x")), kSegmentBytesMin);
+}
+
+TEST_F(PlacementTest, MovesTheFileThatLiesReady) {
+  const Bytes raw = build_segment({});
+  Bytes file = build_archive_file(kName, raw);
+  file[file.size() / 2] ^= std::byte{1};  // the archive's would not do
+  archive(file);
+  const std::string ready = spool(raw);
+  EXPECT_EQ(place(SystemClock()).outcome, Outcome::kPlaced);
+  EXPECT_EQ(placed(), Names{"x"});
+  EXPECT_FALSE(std::filesystem::exists(ready));
+  std::ifstream in(dir_.file("place/x"), std::ios::binary);
+  const std::string content{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_TRUE(content == as_text(raw));
+  EXPECT_EQ(place(SystemClock()).outcome, Outcome::kCorrupt) << "it is there once";
+}
+
+TEST_F(PlacementTest, H51TheArchiveDecidesWhatIsTakenFromTheSpool) {
+  const std::string ready = spool(build_segment({}));
+  EXPECT_EQ(place(SystemClock()).outcome, Outcome::kMissing);
+  SegmentSpec other;
+  other.seed = 2;
+  const Bytes chosen = build_segment(other);
+  archive(build_archive_file(kName, chosen));
+  EXPECT_EQ(place(SystemClock()).outcome, Outcome::kPlaced);
+  EXPECT_TRUE(std::filesystem::exists(ready)) << "it is of other content";
+}
+
+// Only where there is another file system to copy to.
+TEST_F(PlacementTest, H51AFileFromAnotherFileSystemIsVerifiedAgain) {
+  const auto there = file_system_.stat("/dev/shm");
+  if (!there.ok() || there.value().device == file_system_.stat(dir_.path()).value().device) {
+    GTEST_SKIP() << "/dev/shm is no other file system";
+  }
+  archive(build_archive_file(kName, build_segment({})));
+  const std::string target = "/dev/shm/" + dir_.path().substr(dir_.path().rfind('/') + 1);
+  const std::string ready = spool(build_segment({}));
+  const Placement placement{.name = kName, .destination = target};
+  EXPECT_EQ(place_from_archive(file_system_, store_, spool_, SystemClock(), placement).outcome,
+            Outcome::kPlaced);
+  EXPECT_EQ(std::filesystem::file_size(target), kSegmentBytesMin);
+  EXPECT_TRUE(std::filesystem::exists(ready)) << "the daemon removes it";
+  std::filesystem::remove(target);
 }
 
 TEST_F(PlacementTest, TellsMissingFromCorrupt) {
