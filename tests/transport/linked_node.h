@@ -62,11 +62,12 @@ class LinkedNode {
       peers_.push_back(link.get());
       CHECK(links_.add(id, std::move(link)).ok());
     }
-    loop_->on_turn([this](TimePoint) {
+    // What others do in the same turn, after this, is seen a moment later.
+    loop_->on_turn([this](TimePoint now) {
       if (done_ && done_()) {
         loop_->stop();
       }
-      return kNever;
+      return done_ ? now + std::chrono::milliseconds(10) : kNever;
     });
   }
   // The workers first: their jobs use what the test made.
