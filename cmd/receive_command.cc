@@ -34,6 +34,7 @@ constexpr std::chrono::milliseconds kSilenceMin{60'000};
 constexpr int kSilentKeepalives = 10;
 // Looks at the archive that wait: a sender's comparisons, and names that changed.
 constexpr std::size_t kLooksMax = 64;
+constexpr std::chrono::seconds kArchiveLookInterval{2};
 
 Result<void> make_non_blocking(int fd) {
   const int flags = ::fcntl(fd, F_GETFL);
@@ -67,6 +68,7 @@ class Pump {
     LiveIndex& index;
     Worker& looks;
     ConfigChange& change;
+    const ArchiveStore& store;
   };
   Pump(Parts parts, Fd end_signals, std::chrono::milliseconds silence_max)
       : parts_(parts),
@@ -89,6 +91,7 @@ class Pump {
         return {};
       }
       TRY(check_configuration());
+      TRY(check_archive());
     }
   }
 
@@ -168,7 +171,20 @@ class Pump {
     if (!parts_.change.has_happened(parts_.clock.now())) {
       return {};
     }
-    const Error error{Errc::kRetry, "the configuration of this node has changed", ""};
+    return end_with({Errc::kRetry, "the configuration of this node has changed", ""});
+  }
+
+  // A file system that was unmounted, or an archive that was replaced: the next receiver finds out.
+  Result<void> check_archive() {
+    if (parts_.clock.now() < look_at_archive_) {
+      return {};
+    }
+    look_at_archive_ = parts_.clock.now() + kArchiveLookInterval;
+    const Result<void> same = parts_.store.check_directory();
+    return same.ok() ? Result<void>() : end_with(same.error());
+  }
+
+  Error end_with(const Error& error) {
     stream_.send(Failure{error});
     std::ignore = stream_.flush();  // as far as it goes
     return error;
@@ -181,6 +197,7 @@ class Pump {
   TimePoint heard_ = parts_.clock.now();  // the sender sent, or took what we sent
   MessageStream stream_{STDIN_FILENO, STDOUT_FILENO};
   bool drained_ = true;
+  TimePoint look_at_archive_{};
 };
 
 Result<void> check_sender(const Config& config, const std::string& from) {
@@ -210,6 +227,17 @@ Result<void> check_forced() {
   return {};
 }
 
+// A daemon has been here. Without one this may be the directory beneath an archive that is not
+// mounted: what is put there would be acknowledged, and gone when it is mounted again.
+Result<void> check_archive(FileSystem& file_system, const std::string& directory) {
+  const auto state = file_system.stat(ArchiveLayout(directory).state_directory());
+  if (state.ok() || state.error().code != Errc::kNotFound) {
+    return {};
+  }
+  return Error{Errc::kIo, "there is no archive in '" + directory + "' on this node",
+               "mount its file system there; on a new node start pgwalshipd first"};
+}
+
 Hello receiver_hello(const Config& config) {
   Hello hello;
   hello.role = Role::kReceiver;
@@ -232,6 +260,7 @@ Result<void> receive(const Config& config, const std::string& from) {
   ArchiveStore store(file_system, {.directory = config.archive.directory,
                                    .minimum_free_bytes = config.archive.minimum_free_bytes,
                                    .seed = std::uint64_t{entropy()} << 32 | entropy()});
+  TRY(check_archive(file_system, config.archive.directory));
   TRY(store.prepare());
   const SystemClock clock;
   // A thread of its own: a scan may take long, and the sender's Pings must be answered.
@@ -266,7 +295,7 @@ Result<void> receive(const Config& config, const std::string& from) {
   const std::chrono::milliseconds silence =
       std::max(kSilenceMin, config.ssh.keepalive * kSilentKeepalives);
   Result<void> ended =
-      Pump({clock, receiver, index, *looks, change}, std::move(end_signals), silence).run();
+      Pump({clock, receiver, index, *looks, change, store}, std::move(end_signals), silence).run();
   looks.reset();  // its jobs use the index
   return ended;
 }

@@ -20,7 +20,7 @@ constexpr const char* kInArchive = "/.pgwalship-probe";
 // name: that it can be taken away tells the same.
 Result<void> take_a_name(FileSystem& file_system, const std::string& from,
                          const std::string& path) {
-  const Result<void> linked = file_system.link(from, path);
+  Result<void> linked = file_system.link(from, path);
   if (!linked.ok() && linked.error().code != Errc::kAlreadyExists) {
     return linked;
   }
@@ -32,6 +32,9 @@ Result<void> take_a_name(FileSystem& file_system, const std::string& from,
 
 Result<Bytes> ArchiveStore::probe(ByteView bytes) {
   CHECK(!bytes.empty());
+  if (const Result<void> same = check_directory(); !same.ok()) {
+    return same.error().within("write a probe");
+  }
   TRY(check_reserve());
   Result<Bytes> back = write_probe(bytes);
   if (!back.ok()) {

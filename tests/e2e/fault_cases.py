@@ -1,6 +1,7 @@
 """Peers that hang, vanish or refuse, disks that fill up, and kill -9 anywhere."""
 
 import concurrent.futures
+import contextlib
 import os
 import random
 import re
@@ -309,6 +310,13 @@ class Unmounted(Case):
         self.assertIn("another directory", cluster.status("node2")["archive"]["error"])
         self.assertNotEqual(cluster.push("node1", segment_name(3), segment(3)).code, 0,
                             "nor does a receiver store anything there")
+        # Nor does one that begins now, as after a network's blip.
+        for pid in cluster.receiver_pids("node2"):
+            with contextlib.suppress(ProcessLookupError):  # it has seen it by itself
+                os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: "there is no archive in" in
+                   cluster.peer_status("node1", "node2")["last_error"], 20, "node1 is told so")
+        self.assertNotEqual(cluster.push("node1", segment_name(4), segment(4)).code, 0)
         self.assertEqual(list(archive.iterdir()), [])
         subprocess.run(mount, check=True)
         for node, number in (("node2", 2), ("node1", 3)):
