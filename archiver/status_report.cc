@@ -132,7 +132,7 @@ Json archive_json(const StatusInputs& in) {
                {"files", in.archive.size()},
                {"ranges", std::move(ranges)},
                {"complete", in.disk.reconciled || in.nodes.size() < 2},
-               {"vanished", in.disk.vanished}};
+               {"vanished", in.disk.vanished && in.nodes.size() > 1}};
   if (in.disk.free_bytes) {
     archive["free_bytes"] = *in.disk.free_bytes;
   }
@@ -310,7 +310,14 @@ std::optional<Unarchived> unarchived_of(const PostgresFacts& facts, const Archiv
   // Of a timeline that was left the last segment may reach over the fork: what the server has
   // written there since is not in it.
   const bool is_own = facts.writes_timeline == 0 || facts.writes_timeline == last->timeline();
-  const std::uint64_t archived = is_own || end <= *lsn ? end : std::min(start, *lsn);
+  // What is in this archive alone was not archived: PostgreSQL was not told so.
+  const auto told = WalName::parse(facts.last_archived_wal);
+  const bool knows = told.ok() && told.value().kind() == WalKind::kSegment &&
+                     told.value().timeline() == last->timeline();
+  const std::uint64_t acknowledged =
+      knows ? told.value().start_lsn(facts.segment_bytes) + facts.segment_bytes : end;
+  const std::uint64_t archived =
+      std::min(acknowledged, is_own || end <= *lsn ? end : std::min(start, *lsn));
   const std::uint64_t safe = std::max(archived, facts.streamed_lsn);
   Unarchived found{.bytes = *lsn > archived ? *lsn - archived : 0, .alone = {}};
   if (facts.hidden_standbys == 0) {

@@ -133,6 +133,16 @@ TEST_F(UnarchivedTest, IsWhatThePrimaryWroteBehindTheLastSegment) {
   EXPECT_EQ(server()["unarchived_bytes"], 0);
 }
 
+// Stored here, refused for want of a quorum, and pushed again and again.
+TEST_F(UnarchivedTest, WhatIsInThisArchiveAloneIsNotArchived) {
+  facts_->current_lsn = "0/8500000";
+  facts_->last_archived_wal = "000000010000000000000006";
+  EXPECT_EQ(server()["unarchived_bytes"], 21U << 20);
+  EXPECT_EQ(server()["alone_bytes"], 21U << 20);
+  facts_->last_archived_wal = "000000010000000000000007";
+  EXPECT_EQ(server()["unarchived_bytes"], 5U << 20);
+}
+
 TEST_F(UnarchivedTest, IsNotAloneThereWhenAStandbyStreams) {
   facts_->current_lsn = "0/8500000";
   facts_->streamed_lsn = 0x8400000;
