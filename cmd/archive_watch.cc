@@ -8,6 +8,11 @@
 #include <utility>
 
 namespace pgwalship {
+namespace {
+
+constexpr std::chrono::minutes kVanishedInterval{1};
+
+}  // namespace
 
 Result<void> ArchiveWatch::start() {
   TRY(machine_.loop.watch(machine_.looks.event_fd(), Interest::kRead,
@@ -35,18 +40,33 @@ Result<void> ArchiveWatch::start() {
 }
 
 void ArchiveWatch::on_vanished(const std::vector<WalName>& names) {
-  const std::string files = names.size() == 1
-                                ? names.front().text() + " has"
-                                : counted(names.size(), "file") + " (" + names.front().text() +
-                                      " to " + names.back().text() + ") have";
-  machine_.log.warning(
-      Error{Errc::kNotFound,
-            "archive '" + directory_ + "': " + files + " vanished, and pgwalship did not remove " +
-                (names.size() == 1 ? "it" : "them") + "; peers that hold them are asked for them",
-            "[retention] is what lets old files go on all nodes; find out what "
-            "else removes files there"}
-          .text());
+  first_ = vanished_ == 0 ? names.front().text() : first_;
+  last_ = names.back().text();
+  vanished_ += names.size();
   machine_.pushes.archive_grew();
+}
+
+TimePoint ArchiveWatch::tick(TimePoint now) {
+  if (vanished_ > 0 && now >= tell_at_) {
+    tell();
+    vanished_ = 0;
+    tell_at_ = now + kVanishedInterval;
+  }
+  return vanished_ > 0 ? tell_at_ : kNever;
+}
+
+void ArchiveWatch::tell() {
+  const std::string files =
+      vanished_ == 1 ? first_ + " has"
+                     : counted(vanished_, "file") + " (" + first_ + " to " + last_ + ") have";
+  machine_.log.warning(Error{Errc::kNotFound,
+                             "archive '" + directory_ + "': " + files +
+                                 " vanished, and pgwalship did not remove " +
+                                 (vanished_ == 1 ? "it" : "them") +
+                                 "; peers that have what is missing here will bring it back",
+                             "[retention] is what lets old files go on all nodes; find out what "
+                             "else removes files there"}
+                           .text());
 }
 
 }  // namespace pgwalship

@@ -29,14 +29,23 @@ class ArchiveWatch {
   ArchiveWatch(const ArchiveWatch&) = delete;
   ArchiveWatch& operator=(const ArchiveWatch&) = delete;
 
+  // For EventLoop::on_turn.
+  TimePoint tick(TimePoint now);
   // Once. Without inotify, which is a warning, each comparison looks at all of the archive.
   Result<void> start();
 
  private:
   void on_vanished(const std::vector<WalName>& names);
 
+  void tell();
+
   const std::string directory_;
   Machine machine_;
+  // What vanished and was not told yet; a file at a time is a line a minute.
+  std::size_t vanished_ = 0;
+  std::string first_;
+  std::string last_;
+  TimePoint tell_at_{};
 };
 
 }  // namespace pgwalship

@@ -203,9 +203,9 @@ class Examination {
     }
     if (report_flag(archive, "vanished").value_or(false)) {
       find(CheckLevel::kWarning,
-           "files have vanished from the archive here that pgwalship did not remove, and it is not "
-           "sure to have them back",
-           "bring all nodes together; find out what removes files there ([retention] should)");
+           "files that were in the archive here are gone (removed by other hands, or bad), and it "
+           "is not sure to have all of them back",
+           "bring all nodes together; the log says which; only [retention] should remove files");
     }
     if (const ReportJson& files = report_list(archive, "quarantined"); !files.empty()) {
       find(CheckLevel::kWarning,

@@ -126,6 +126,9 @@ struct Daemon::Parts {
     ahead.reset();
     quiet.reset();
     looks.reset();
+    if (store.check_directory().ok()) {
+      index.save();
+    }
   }
 
   Result<void> connect();
@@ -317,10 +320,10 @@ void Daemon::Parts::on_postgres() {
 }
 
 TimePoint Daemon::Parts::turn(TimePoint now) {
-  TimePoint next =
-      std::min({pushes.tick(now), fetches.tick(now), scrub.tick(now), conflicts.tick(now),
-                expiry.tick(now), door.tick(now), probes.tick(now), reconciling.tick(now),
-                clocks.tick(now), gauge.tick(now), space.tick(now), service.tick(now)});
+  TimePoint next = std::min(
+      {pushes.tick(now), fetches.tick(now), scrub.tick(now), conflicts.tick(now), expiry.tick(now),
+       door.tick(now), probes.tick(now), reconciling.tick(now), clocks.tick(now),
+       archive_watch.tick(now), gauge.tick(now), space.tick(now), service.tick(now)});
   next = std::min(next, pg_wal ? pg_wal->tick(now) : kNever);
   next = std::min(next, look_ahead ? look_ahead->tick(now) : kNever);
   for (const auto& client : clients) {

@@ -6,6 +6,7 @@
 #include "wal/archive_store.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace pgwalship {
 
@@ -16,18 +17,17 @@ Result<ArchiveStore::Vanished> ArchiveStore::vanished() const {
     return stat.error().code == Errc::kNotFound ? Result<Vanished>(Vanished{})
                                                 : Result<Vanished>(stat.error());
   }
-  TRY_ASSIGN(const SegmentPosition up_to, read_position(layout_.vanished_file()));
-  return Vanished{up_to, file_stamp(stat.value())};
+  // Whatever it held: nothing here proves anything then, and making the archive whole again mends
+  // it.
+  const Result<SegmentPosition> up_to = read_position(layout_.vanished_file());
+  return Vanished{up_to.ok() ? up_to.value() : std::numeric_limits<SegmentPosition>::max(),
+                  file_stamp(stat.value())};
 }
 
 Result<std::vector<WalName>> ArchiveStore::note_vanished(std::vector<WalName> names) {
   TRY_ASSIGN(const SegmentPosition floor, this->floor());
   std::erase_if(names, [&](const WalName& name) {
-    if (name.is_below(floor)) {
-      return true;
-    }
-    const Result<ArchiveFile> present = open(name);
-    return present.ok() || present.error().code != Errc::kNotFound;
+    return name.is_below(floor) || file_system_.stat(layout_.file(name)).ok();
   });
   if (names.empty()) {
     return names;
@@ -45,6 +45,12 @@ Result<std::vector<WalName>> ArchiveStore::note_vanished(std::vector<WalName> na
   }
   // Also when it is no higher: whoever compares this archive must do so anew.
   TRY(write_position(layout_.vanished_file(), up_to));
+  // A bad copy without a successor is in quarantine, and was told. Its trace there may go, this
+  // not.
+  std::erase_if(names, [&](const WalName& name) {
+    const Result<ArchiveFile> present = open(name);
+    return present.ok() || present.error().code != Errc::kNotFound;
+  });
   return names;
 }
 

@@ -68,6 +68,7 @@ LiveIndex::LiveIndex(FileSystem& file_system, const Clock& clock, Options option
       options_(std::move(options)),
       layout_(options_.directory),
       post_(std::move(post)),
+      saved_at_(clock_.now()),
       next_unique_(options_.seed) {}
 
 void LiveIndex::refresh(Handler handler) {
@@ -178,7 +179,21 @@ bool LiveIndex::must_sync(std::uint64_t job) const {
          std::ranges::any_of(waiters_, [&](const Waiter& waiter) { return waiter.job == job; });
 }
 
+bool LiveIndex::is_time_to_save() const {
+  const auto interval = kIndexSaveInterval + std::chrono::milliseconds(index_.size());
+  return worth_saving(unsaved_, options_.cache_changes_min, index_.size()) ||
+         (unsaved_ > 0 && clock_.now() - saved_at_ >= interval);
+}
+
+void LiveIndex::save() {
+  if (scanned_ && unsaved_ > 0) {
+    // Whoever starts without it reads more headers.
+    std::ignore = save_index_cache(file_system_, layout_, index_, next_unique_++);
+  }
+}
+
 void LiveIndex::post_save() {
+  saved_at_ = clock_.now();
   auto copy = std::make_shared<ArchiveIndex>(index_);
   const std::uint64_t unique = next_unique_++;
   const bool posted = post_([this, copy, unique]() -> Worker::Completion {
@@ -287,7 +302,7 @@ void LiveIndex::apply(std::uint64_t job, const Look& look) {
     lost_ = !post_look() || lost_;
   }
   unsaved_ += look.files.size();
-  if (worth_saving(unsaved_, options_.cache_changes_min, index_.size())) {
+  if (is_time_to_save()) {
     post_save();
   }
   if (look.complete) {

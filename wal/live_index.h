@@ -24,6 +24,8 @@
 
 namespace pgwalship {
 
+// Later than this what changed is written to the cache; for each thousand files a second more.
+inline constexpr std::chrono::minutes kIndexSaveInterval{5};
 // A scan although nothing seems to have happened: a network file system may be written by others.
 inline constexpr std::chrono::minutes kIndexScanInterval{15};
 
@@ -83,6 +85,10 @@ class LiveIndex {
   // Why the last scan failed.
   const std::optional<Error>& error() const { return error_; }
 
+  // For the next start, which by it knows what vanished in between. At the end: no job may run any
+  // more. Blocks on the disk.
+  void save();
+
   // Readable while changes wait; -1 without a watch.
   int fd() const { return watch_ ? watch_->fd() : -1; }
   void on_changes();
@@ -108,6 +114,7 @@ class LiveIndex {
   void look_again(const std::vector<WalName>& names);
   bool post_look();
   bool post_scan();
+  bool is_time_to_save() const;
   void post_save();
   void run(Look& look);
   void run(Scan& scan);
@@ -138,6 +145,7 @@ class LiveIndex {
   std::uint64_t vanishings_ = 0;
   std::size_t busy_ = 0;       // tries to record the same in a row
   std::uint64_t unsaved_ = 0;  // changes since the cache was written
+  TimePoint saved_at_;         // or when this began
   std::uint64_t next_unique_;
   std::uint64_t jobs_ = 0;  // looks and scans so far
   std::deque<Waiter> waiters_;

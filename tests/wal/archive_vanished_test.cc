@@ -36,14 +36,32 @@ TEST_F(VanishedTest, WhatIsAsOldAsWhatVanishedMayHaveBeenHereAndAnyHistoryFile) 
   EXPECT_EQ(absence(kGone), Absence::kVanished) << "it never falls";
 }
 
-TEST_F(VanishedTest, WhatIsThereOrHasExpiredOrIsInQuarantineHasNotVanished) {
-  ASSERT_TRUE(put(store_, name_, file_).ok());
-  EXPECT_TRUE(store_.note_vanished({name_}).value().empty());
+// Its copy in quarantine may be thrown away, which must not make it look as if it never was here.
+TEST_F(VanishedTest, ABadCopyWithoutASuccessorIsGoneAsWell) {
   Bytes damaged = file_;
   damaged[file_.size() / 2] ^= std::byte{1};
-  std::filesystem::remove(path(name_));
   write(path(name_), damaged);
   ASSERT_TRUE(store_.quarantine_corrupt(name_).ok());
+  EXPECT_TRUE(store_.note_vanished({name_}).value().empty()) << "it was told as bad";
+  EXPECT_NE(mark(), 0U);
+  for (const std::string& file : files_in(".pgwalship/quarantine")) {
+    std::filesystem::remove(archive_path(".pgwalship/quarantine/" + file));
+  }
+  EXPECT_EQ(store_.absence(name_).value(), Absence::kVanished);
+}
+
+TEST_F(VanishedTest, AMarkThatCannotBeReadStandsForEverything) {
+  ASSERT_TRUE(store_.mark_reconciled().ok());
+  write(archive_path(".pgwalship/vanished"), as_bytes(""));
+  EXPECT_EQ(absence("00000001FFFFFFFF000000FF"), Absence::kVanished);
+  ASSERT_TRUE(store_.note_vanished({wal_name(kOld)}).ok());
+  EXPECT_EQ(absence("00000001FFFFFFFF000000FF"), Absence::kVanished);
+  ASSERT_TRUE(store_.mark_reconciled(0, mark()).ok());
+  EXPECT_EQ(mark(), 0U);
+}
+
+TEST_F(VanishedTest, WhatIsThereOrHasExpiredHasNotVanished) {
+  ASSERT_TRUE(put(store_, name_, file_).ok());
   EXPECT_TRUE(store_.note_vanished({name_}).value().empty());
   ASSERT_TRUE(store_.raise_floor(wal_name(kGone).position()).ok());
   EXPECT_TRUE(store_.note_vanished({wal_name(kOld)}).value().empty());

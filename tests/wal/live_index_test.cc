@@ -306,6 +306,29 @@ TEST_F(LiveIndexTest, AScanFindsWhatHasVanishedAndTheCacheWhatDidSoWhileNobodyRa
   EXPECT_EQ(live_->vanishings(), 1U);
 }
 
+TEST_F(LiveIndexTest, ItIsSavedAtTheEndAndAfterAWhile) {
+  refresh();
+  run_all();
+  const WalName name = add(1);
+  live_->on_changes();
+  run_all();
+  live_->save();
+  std::filesystem::remove(path(name));
+  start();
+  refresh();
+  run_all();
+  EXPECT_EQ(live_->vanishings(), 1U);
+  const WalName other = add(2);
+  clock_.advance(kIndexSaveInterval + std::chrono::seconds(1));
+  live_->on_changes();
+  run_all();
+  std::filesystem::remove(path(other));
+  start();
+  refresh();
+  run_all();
+  EXPECT_EQ(live_->vanishings(), 1U);
+}
+
 TEST_F(LiveIndexTest, FilesOfAnotherDirectoryHaveNotVanishedFromThisOne) {
   add(1);
   refresh();
