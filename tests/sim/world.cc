@@ -1,5 +1,8 @@
 #include "tests/sim/world.h"
 
+#include "tests/sim/receiver_process.h"
+#include "wal/archive_layout.h"
+
 #include <array>
 #include <cstdio>
 #include <utility>
@@ -342,6 +345,10 @@ std::optional<std::string> World::not_yet_well() const {
     const Daemon* daemon = machines_[node]->daemon.get();
     if (daemon == nullptr || !daemon->ready()) {
       return node_name(node) + " is not ready";
+    }
+    const ArchiveLayout layout(kArchiveDirectory);
+    if (machines_.size() > 1 && machines_[node]->disk.memory->stat(layout.vanished_file()).ok()) {
+      return node_name(node) + " is not known to be whole again";
     }
     for (NodeId peer = 0; peer < machines_.size(); ++peer) {
       const Shipper::PeerView& view = daemon->shipper().peer(peer);
