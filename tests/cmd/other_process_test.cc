@@ -126,6 +126,18 @@ TEST(ReceiveProcess, H44RefusesASenderThatTheConfigurationDoesNotHave) {
   EXPECT_EQ(node.run({"receive"}).status, 2);
 }
 
+// What is put beneath an archive that is not mounted is gone when it is mounted again.
+TEST(ReceiveProcess, H25MakesNoArchiveWhereNoDaemonHasBeen) {
+  const NodeDirectory node;
+  std::filesystem::remove(node.archive() + "/.pgwalship");
+  const ProgramEnd end = node.run({"receive", "--from", "pgdb2"});
+  EXPECT_EQ(end.status, 1);
+  EXPECT_NE(end.err.find("there is no archive in '" + node.archive()), std::string::npos)
+      << end.err;
+  EXPECT_NE(end.err.find("HINT: mount its file system there"), std::string::npos) << end.err;
+  EXPECT_TRUE(std::filesystem::is_empty(node.archive()));
+}
+
 // Else a peer that is broken into is this node broken into (G6).
 TEST(ReceiveProcess, H44RefusesAKeyThatMayRunAnyCommand) {
   const NodeDirectory node;
