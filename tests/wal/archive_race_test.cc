@@ -1,6 +1,7 @@
 #include "tests/wal/archive_store_fixture.h"
 
 #include <atomic>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <thread>
@@ -120,6 +121,30 @@ TEST_F(ArchiveStoreRace, H38TheFloorNeverFallsWhoeverRaisesIt) {
   EXPECT_EQ(fallen, 0);
   EXPECT_EQ(store_.floor().value(), 30U * 4 + 3);
   expect_nothing_staged();
+}
+
+// While its bad copy is in quarantine a name without a file reads as corrupt. The good one that
+// comes in this moment is not what is to be put away (simulator seed 457).
+TEST_F(ArchiveStoreRace, WhoPutsABadCopyAwayLeavesTheGoodOneThatComesMeanwhile) {
+  auto stores = two_stores();
+  for (std::uint32_t round = 2; round < 300; ++round) {
+    char text[17];
+    std::snprintf(text, sizeof text, "%08X.history", round);
+    const WalName name = WalName::parse(text).value();
+    const Bytes good = build_archive_file(name, build_history(round, round));
+    write(path(name), ByteView(good).first(good.size() - 1));
+    ASSERT_TRUE(store_.quarantine_corrupt(name).ok());
+    std::atomic<bool> is_put = false;
+    std::thread putter([&] {
+      EXPECT_TRUE(put(*stores[0], name, good).ok());
+      is_put = true;
+    });
+    while (!is_put) {
+      EXPECT_FALSE(stores[1]->quarantine_corrupt(name).ok());
+    }
+    putter.join();
+    ASSERT_EQ(read(path(name)), good) << "round " << round;
+  }
 }
 
 }  // namespace
