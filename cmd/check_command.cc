@@ -8,6 +8,7 @@
 #include "cmd/units.h"
 #include "cmd/verbs.h"
 
+#include <optional>
 #include <tuple>
 #include <unistd.h>
 
@@ -49,13 +50,18 @@ Result<std::chrono::milliseconds> timeout_of(const Arguments& arguments) {
 CheckResult check(const Config& config, const CheckLimits& limits, TimePoint deadline,
                   const Arguments& arguments) {
   const SystemClock clock;
+  // The probe waits for a peer that is just being connected again: the report comes after that.
+  std::optional<Result<ProbeReport>> probe;
+  if (arguments.flags.contains("push")) {
+    probe = ask_for_probe(config, clock, deadline);
+  }
   const auto report = ask_for_report(config, clock, deadline);
   if (!report.ok()) {  // nothing can be archived: that is known
     return check_failure(CheckLevel::kCritical, report.error());
   }
   CheckResult result = check_report(report.value(), limits);
-  if (arguments.flags.contains("push")) {
-    add_probe(result, ask_for_probe(config, clock, deadline), config.cluster.push_timeout);
+  if (probe) {
+    add_probe(result, *probe, config.cluster.push_timeout);
   }
   return result;
 }
