@@ -112,7 +112,7 @@ class Ahead(Case):
             for path in list(cluster.archive_dir("node3").glob("0*.gz"))[2:]:
                 path.unlink()
             cluster.start_daemon("node3")
-            self.assertEqual(cluster.temporary_files("node3"), [], "the rest is swept away")
+            wait_until(lambda: not cluster.temporary_files("node3"), 5, "the rest is swept away")
             for peer in ("node1", "node2"):
                 cluster.wait_peer("node3", peer, "current")
             for n in (1, 2):

@@ -175,10 +175,12 @@ class Push(Case):
     def test_h11_a_foreign_file_does_not_reach_a_peer_whose_archive_is_new(self):
         cluster = self.cluster()
         self.assert_push(cluster.push("node1", segment_name(1), segment(1)), 0)
+        cluster.kill("node3")
         directory = cluster.archive_dir("node3")
         directory.rename(directory.parent / "lost")
         directory.mkdir(mode=0o700)
         shutil.chown(directory, cluster.user)
+        cluster.restart("node3")
         foreign = segment(9, system_id=42)
         self.assert_push(cluster.push("node2", segment_name(9), foreign), 2, "system identifier")
         self.assert_push(cluster.push("node1", segment_name(2), segment(2)), 0)

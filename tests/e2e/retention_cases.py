@@ -17,6 +17,10 @@ def names_below(archive, position):
     return sorted(name for name in archive if "history" not in name and name[8:24] < position)
 
 
+def lsn(position, segment_bytes):
+    return f"{int(position[:8], 16):X}/{int(position[8:], 16) * segment_bytes:X}"
+
+
 class BaseBackups(PostgresCase):
     def test_h37_the_kept_backup_recovers_after_the_rest_expired(self):
         cluster = self.server()
@@ -44,7 +48,7 @@ class BaseBackups(PostgresCase):
 
         outcome = cluster.pgwalship("node1", "expire", "--dry-run")
         self.assertEqual(outcome.code, 0, outcome)
-        self.assertIn(f"keeps from {start} on", outcome.out)
+        self.assertIn(f"keeps from {lsn(start, 16 << 20)} on", outcome.out)
         self.assertIn(f"{len(expired)} files would go", outcome.out)
         self.assertEqual(cluster.archive("node1"), before, "a dry run removes nothing")
 
@@ -118,7 +122,7 @@ class Rules(Case):
         cluster.wait_peer("node1", "node2", "current", 20)
         outcome = cluster.pgwalship("node1", "cleanup", "--dry-run", names[4] + ".00000028.backup")
         self.assertEqual(outcome.code, 0, outcome)
-        self.assertIn(f"needs from {names[4][8:]} on", outcome.out)
+        self.assertIn(f"needs from {lsn(names[4][8:], 1 << 20)} on", outcome.out)
         self.assertEqual(sorted(cluster.archive("node1")), names)
         outcome = cluster.pgwalship("node1", "cleanup", names[4])
         self.assertEqual(outcome.code, 0, outcome)
@@ -127,7 +131,7 @@ class Rules(Case):
         # The other node's own run keeps what this one's server needs.
         cluster.wait_peer("node2", "node1", "current", 20)
         outcome = cluster.pgwalship("node2", "expire")
-        self.assertIn(f"the server of node1 needs from {names[4][8:]} on", outcome.out)
+        self.assertIn(f"the server of node1 needs from {lsn(names[4][8:], 1 << 20)} on", outcome.out)
         self.assertEqual(sorted(cluster.archive("node2")), names[4:])
 
     def test_without_rules_nothing_is_said_of_peers(self):
