@@ -94,7 +94,11 @@ class ReadmeSetUp(MachinesCase):
         three_keys.write_text(lines[1].replace("--from pgdb1", "--from pgdb2"))
         text = self.check(one, 1)
         self.assertIn("not tied to a command: it opens a shell there", text)
-        self.assertIn("the key of this connection belongs to 'pgdb2.example.com'", text)
+        self.assertIn("there is no archive in '/var/lib/postgresql/archive' on this node", text)
+        # A daemon makes one when it starts.
+        self.ok(three, f"mkdir -m 0700 {HOME}/archive/.pgwalship", user="postgres")
+        self.assertIn("the key of this connection belongs to 'pgdb2.example.com'",
+                      self.check(one, 1))
 
         keys.write_text("")
         three.sshd.kill()
