@@ -9,6 +9,16 @@
 #include <limits>
 
 namespace pgwalship {
+namespace {
+
+constexpr SegmentPosition kEverything = std::numeric_limits<SegmentPosition>::max();
+
+// There, empty, when a history file was among what vanished.
+std::string histories_file(const ArchiveLayout& layout) {
+  return layout.vanished_file() + "-histories";
+}
+
+}  // namespace
 
 // The mark before the position: of two that noted at once, the older mark is then refused.
 Result<ArchiveStore::Vanished> ArchiveStore::vanished() const {
@@ -20,8 +30,7 @@ Result<ArchiveStore::Vanished> ArchiveStore::vanished() const {
   // Whatever it held: nothing here proves anything then, and making the archive whole again mends
   // it.
   const Result<SegmentPosition> up_to = read_position(layout_.vanished_file());
-  return Vanished{up_to.ok() ? up_to.value() : std::numeric_limits<SegmentPosition>::max(),
-                  file_stamp(stat.value())};
+  return Vanished{up_to.ok() ? up_to.value() : kEverything, file_stamp(stat.value())};
 }
 
 Result<std::vector<WalName>> ArchiveStore::note_vanished(std::vector<WalName> names) {
@@ -40,8 +49,17 @@ Result<std::vector<WalName>> ArchiveStore::note_vanished(std::vector<WalName> na
   const RemoveAtExit unlock(file_system_, lock_path);
   TRY_ASSIGN(const Vanished before, vanished());
   SegmentPosition up_to = before.up_to;
+  bool histories = up_to == kEverything;
   for (const WalName& name : names) {
-    up_to = name.kind() == WalKind::kHistory ? up_to : std::max(up_to, name.position());
+    const bool is_history = name.kind() == WalKind::kHistory;
+    histories = histories || is_history;
+    up_to = is_history ? up_to : std::max(up_to, name.position());
+  }
+  if (histories) {
+    const Result<void> kept = put_state_file(histories_file(layout_), "");
+    if (!kept.ok() && kept.error().code != Errc::kAlreadyExists) {
+      return kept.error();
+    }
   }
   // Also when it is no higher: whoever compares this archive must do so anew.
   TRY(write_position(layout_.vanished_file(), up_to));
@@ -61,8 +79,10 @@ Result<ArchiveStore::Absence> ArchiveStore::absence(const WalName& name) const {
   }
   TRY_ASSIGN(const Vanished vanished, this->vanished());
   const bool may_have_been_here =
-      vanished.mark != 0 && (name.kind() == WalKind::kHistory || name.position() <= vanished.up_to);
-  return may_have_been_here ? Absence::kVanished : Absence::kNeverHere;
+      name.kind() != WalKind::kHistory
+          ? name.position() <= vanished.up_to
+          : vanished.up_to == kEverything || file_system_.stat(histories_file(layout_)).ok();
+  return vanished.mark != 0 && may_have_been_here ? Absence::kVanished : Absence::kNeverHere;
 }
 
 // What is below `from` nobody vouches for, so it goes where that is kept for good.
@@ -80,6 +100,10 @@ Result<void> ArchiveStore::forget_vanished(SegmentPosition from, std::uint64_t m
   TRY_ASSIGN(const SegmentPosition recorded, read_position(layout_.reconciled_file()));
   if (from > recorded) {
     TRY(write_position(layout_.reconciled_file(), from));
+  }
+  const Result<void> removed = file_system_.remove(histories_file(layout_));
+  if (!removed.ok() && removed.error().code != Errc::kNotFound) {
+    return removed;
   }
   TRY(file_system_.remove(layout_.vanished_file()));
   return file_system_.sync_directory(layout_.state_directory());

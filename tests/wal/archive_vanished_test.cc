@@ -23,7 +23,7 @@ constexpr const char* kGone = "000000010000000000000005";
 constexpr const char* kNext = "000000010000000000000006";
 constexpr const char* kHistory = "00000002.history";
 
-TEST_F(VanishedTest, WhatIsAsOldAsWhatVanishedMayHaveBeenHereAndAnyHistoryFile) {
+TEST_F(VanishedTest, WhatIsAsOldAsWhatVanishedMayHaveBeenHere) {
   EXPECT_EQ(mark(), 0U);
   EXPECT_EQ(absence(kGone), Absence::kNeverHere);
   EXPECT_EQ(store_.note_vanished({wal_name(kGone), wal_name(kOld)}).value().size(), 2U);
@@ -31,9 +31,19 @@ TEST_F(VanishedTest, WhatIsAsOldAsWhatVanishedMayHaveBeenHereAndAnyHistoryFile) 
   EXPECT_EQ(absence(kOld), Absence::kVanished);
   EXPECT_EQ(absence("000000020000000000000005"), Absence::kVanished) << "whatever the timeline";
   EXPECT_EQ(absence(kNext), Absence::kNeverHere);
-  EXPECT_EQ(absence(kHistory), Absence::kVanished);
+  EXPECT_EQ(absence(kHistory), Absence::kNeverHere);
   ASSERT_TRUE(store_.note_vanished({wal_name(kOld)}).ok());
   EXPECT_EQ(absence(kGone), Absence::kVanished) << "it never falls";
+}
+
+TEST_F(VanishedTest, OfHistoryFilesOneThatVanishedPutsAllInDoubt) {
+  ASSERT_TRUE(store_.mark_reconciled().ok());
+  ASSERT_TRUE(store_.note_vanished({wal_name("00000007.history")}).ok());
+  EXPECT_EQ(absence(kHistory), Absence::kVanished);
+  EXPECT_EQ(absence(kOld), Absence::kNeverHere);
+  ASSERT_TRUE(store_.mark_reconciled(0, mark()).ok());
+  ASSERT_TRUE(store_.note_vanished({wal_name(kGone)}).ok());
+  EXPECT_EQ(absence(kHistory), Absence::kNeverHere);
 }
 
 // Its copy in quarantine may be thrown away, which must not make it look as if it never was here.
@@ -54,8 +64,10 @@ TEST_F(VanishedTest, AMarkThatCannotBeReadStandsForEverything) {
   ASSERT_TRUE(store_.mark_reconciled().ok());
   write(archive_path(".pgwalship/vanished"), as_bytes(""));
   EXPECT_EQ(absence("00000001FFFFFFFF000000FF"), Absence::kVanished);
+  EXPECT_EQ(absence(kHistory), Absence::kVanished);
   ASSERT_TRUE(store_.note_vanished({wal_name(kOld)}).ok());
   EXPECT_EQ(absence("00000001FFFFFFFF000000FF"), Absence::kVanished);
+  EXPECT_EQ(absence(kHistory), Absence::kVanished);
   ASSERT_TRUE(store_.mark_reconciled(0, mark()).ok());
   EXPECT_EQ(mark(), 0U);
 }
