@@ -319,6 +319,7 @@ class Text {
     }
     text_ += "\n" + title + "\n";
     std::vector<Row> rows;
+    rows.reserve(files.size());
     for (const std::string& file : files) {
       rows.push_back({0, "  ", file});
     }

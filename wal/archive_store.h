@@ -174,7 +174,7 @@ class ArchiveStore {
 
   // What other hands took away, in wal/archive_vanished.cc.
   struct Vanished {
-    SegmentPosition up_to = 0;  // so far, and every history file, may have been here
+    SegmentPosition up_to = 0;  // so far anything may have been here
     std::uint64_t mark = 0;     // another one each time; 0: nothing has vanished
   };
   Result<Vanished> vanished() const;
