@@ -123,8 +123,8 @@ Result<void> ArchiveStore::quarantine_corrupt(const WalName& name) {
     return with_hint(lock.error()).within("replace the corrupt copy of '" + name.text() + "'");
   }
   const RemoveAtExit unlock(file_system_, lock_path);
-  // A name that is free reads as corrupt while a bad copy of it is in quarantine. A put may give it a
-  // good one at any moment, and that is not what was verified (simulator seed 457).
+  // A name that is free reads as corrupt while a bad copy of it is in quarantine. A put may give it
+  // a good one at any moment, and that is not what was verified (simulator seed 457).
   TRY(file_system_.stat(layout_.file(name)));
   const Result<FileFacts> present = verify(name);
   if (present.ok()) {
