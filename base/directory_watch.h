@@ -12,6 +12,7 @@
 
 namespace pgwalship {
 
+// What a watch says, however it comes to know: the simulator has one over its disks.
 class NameWatch {
  public:
   struct Changes {

@@ -29,14 +29,13 @@ class ArchiveWatch {
   ArchiveWatch(const ArchiveWatch&) = delete;
   ArchiveWatch& operator=(const ArchiveWatch&) = delete;
 
-  // For EventLoop::on_turn.
-  TimePoint tick(TimePoint now);
   // Once. Without inotify, which is a warning, each comparison looks at all of the archive.
   Result<void> start();
+  // For EventLoop::on_turn.
+  TimePoint tick(TimePoint now);
 
  private:
   void on_vanished(const std::vector<WalName>& names);
-
   void tell();
 
   const std::string directory_;
