@@ -101,7 +101,7 @@ Result<void> ArchiveStore::forget_vanished(SegmentPosition from, std::uint64_t m
   if (from > recorded) {
     TRY(write_position(layout_.reconciled_file(), from));
   }
-  const Result<void> removed = file_system_.remove(histories_file(layout_));
+  Result<void> removed = file_system_.remove(histories_file(layout_));
   if (!removed.ok() && removed.error().code != Errc::kNotFound) {
     return removed;
   }
