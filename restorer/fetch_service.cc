@@ -13,9 +13,6 @@ constexpr std::chrono::milliseconds kSettleTime{100};
 // A client does not wait for a file on its way when nothing of it came for so long: another peer
 // may be quicker.
 constexpr std::chrono::seconds kStuckAfter{1};
-// An unpacked file that a client waited for is taken at once, or not at all.
-constexpr std::chrono::seconds kAwaitedPatience{5};
-constexpr std::chrono::seconds kCleanInterval{5};
 // `journalctl MESSAGE_ID=...`; docs/monitoring/README.md has all of them.
 constexpr std::string_view kBadCopyMessage = "3f6f0c1f6a2e4a7f9c1b7d5a8e2c4b05";
 // Above that a disk is failing as a whole, and its owner knows.
@@ -53,7 +50,8 @@ FetchService::FetchService(Options options, Machine machine)
     : options_(std::move(options)),
       machine_(machine),
       open_pulls_(options_.nodes.size()),
-      prefetch_(options_.nodes.size() > 1 ? options_.prefetch : 0) {
+      prefetch_(options_.nodes.size() > 1 ? options_.prefetch : 0),
+      keeper_(machine_.ahead, machine_.spool, prefetch_) {
   machine_.links.observe(*this);
 }
 
@@ -142,7 +140,7 @@ void FetchService::relay(const WalName& name, std::size_t skip, RelayHandler on_
 
 void FetchService::restored(const WalName& name, std::uint32_t segment_bytes) {
   begin_ahead(prefetch_.restored(name, segment_bytes, machine_.loop.now()));
-  clean_spool(machine_.loop.now());
+  keeper_.clean(machine_.loop.now());
 }
 
 void FetchService::begin_ahead(const std::vector<WalName>& names) {
@@ -176,7 +174,7 @@ void FetchService::begin(const WalName& name, Purpose purpose, Duration wait,
     return [this, id, name, found, local, wait, self_evidence, vanishings] {
       const Result<FileFacts>& facts = found.facts;
       if (facts.ok()) {
-        know_spooled(fetches_.at(id).name, fetches_.at(id).purpose, found.spooled);
+        know_spooled(fetches_.at(id), found.spooled);
         act(id, FetchEnded{FetchVerdict::kFound, "", ""});
         return;
       }
@@ -220,45 +218,16 @@ FetchService::Look FetchService::look_ahead(const WalName& name, Spool* spool) c
 }
 
 Spool* FetchService::spool_for(const WalName& name, Purpose purpose) const {
-  const bool wanted = purpose == Purpose::kWanted ||
-                      (purpose == Purpose::kAhead && prefetch_.unpacks(name, machine_.loop.now()));
-  return wanted && name.kind() == WalKind::kSegment ? machine_.spool : nullptr;
+  const bool may_be = purpose == Purpose::kWanted || purpose == Purpose::kAhead;
+  return may_be ? keeper_.spool_for(name, whom(purpose), machine_.loop.now()) : nullptr;
 }
 
-void FetchService::know_spooled(const WalName& name, Purpose purpose, const std::string& path) {
-  if (!path.empty()) {
-    spooled_.emplace(path, Spooled{name, purpose, machine_.loop.now()});
-    clean_spool_at_ = std::min<TimePoint>(clean_spool_at_, machine_.loop.now() + kCleanInterval);
-  }
+SpoolKeeper::For FetchService::whom(Purpose purpose) {
+  return purpose == Purpose::kWanted ? SpoolKeeper::For::kClient : SpoolKeeper::For::kRecovery;
 }
 
-bool FetchService::keeps(const Spooled& spooled, TimePoint now) const {
-  const Duration age = now - spooled.since;
-  return prefetch_.unpacks(spooled.name, now)
-             ? age < kSpoolFresh
-             : age < kAwaitedPatience && spooled.purpose == Purpose::kWanted;
-}
-
-// What a client has taken is not there any more, and no harm is done.
-void FetchService::clean_spool(TimePoint now) {
-  auto paths = std::make_shared<std::vector<std::string>>();
-  for (const auto& [path, spooled] : spooled_) {
-    if (!keeps(spooled, now)) {
-      paths->push_back(path);
-    }
-  }
-  const bool posted = paths->empty() || machine_.ahead.post([this, paths]() -> Worker::Completion {
-    for (const std::string& path : *paths) {
-      std::ignore = machine_.spool->remove(path);
-    }
-    return [] {};
-  });
-  if (posted) {
-    for (const std::string& path : *paths) {
-      spooled_.erase(path);
-    }
-  }
-  clean_spool_at_ = spooled_.empty() ? kNever : now + kCleanInterval;
+void FetchService::know_spooled(const Fetching& fetching, const std::string& path) {
+  keeper_.add(fetching.name, whom(fetching.purpose), path, machine_.loop.now());
 }
 
 Worker& FetchService::reader(Purpose purpose) {
@@ -334,9 +303,6 @@ void FetchService::on_down(NodeId peer, const Error&) {
 }
 
 TimePoint FetchService::tick(TimePoint now) {
-  if (now >= clean_spool_at_) {
-    clean_spool(now);
-  }
   std::vector<FetchId> stuck;
   for (const auto& [id, fetching] : fetches_) {
     if (!fetching.waiters.empty() && is_stuck(fetching, now)) {
@@ -355,7 +321,7 @@ TimePoint FetchService::tick(TimePoint now) {
   for (const FetchId id : due) {
     feed(id, FetchTick{});
   }
-  TimePoint next = clean_spool_at_;
+  TimePoint next = keeper_.tick(now);
   for (const auto& [id, fetching] : fetches_) {
     if (fetching.plan) {
       next = std::min(next, fetching.plan->next_wakeup());
@@ -424,7 +390,7 @@ void FetchService::act(FetchId id, const PullFrom& action) {
       if (result.ok()) {
         const Fetching& stored = fetches_.at(id);
         totals_.pulled_bytes += stored.source->pull->received_bytes();
-        know_spooled(stored.name, stored.purpose, stored.source->pull->spooled());
+        know_spooled(stored, stored.source->pull->spooled());
       }
       end_source(id, PullAnswered{peer, result.ok() ? Result<void>() : result.error()});
     }

@@ -9,6 +9,7 @@
 #include "base/worker.h"
 #include "restorer/fetch_plan.h"
 #include "restorer/prefetch.h"
+#include "restorer/spool_keeper.h"
 #include "transport/file_pull.h"
 #include "wal/archive_store.h"
 #include "wal/live_index.h"
@@ -123,11 +124,6 @@ class FetchService final : public LinkSet::Observer {
     TimePoint moved_at{};    // when something of it came last
     std::string bad_copy{};  // why the local copy is bad; empty: it is not known to be
   };
-  struct Spooled {  // as far as is known: a client may have taken it
-    WalName name;
-    Purpose purpose;
-    TimePoint since;
-  };
   struct Look {  // at the local archive
     Result<FileFacts> facts;
     std::string spooled{};  // where it was unpacked; empty: it was not
@@ -138,9 +134,8 @@ class FetchService final : public LinkSet::Observer {
   Look look(const WalName& name, Purpose purpose, Spool* spool) const;
   Look look_ahead(const WalName& name, Spool* spool) const;
   Spool* spool_for(const WalName& name, Purpose purpose) const;
-  void know_spooled(const WalName& name, Purpose purpose, const std::string& path);
-  bool keeps(const Spooled& spooled, TimePoint now) const;
-  void clean_spool(TimePoint now);
+  static SpoolKeeper::For whom(Purpose purpose);
+  void know_spooled(const Fetching& fetching, const std::string& path);
   Worker& reader(Purpose purpose);
   Worker& storer(Purpose purpose);
   bool is_stuck(const Fetching& fetching, TimePoint now) const;
@@ -163,9 +158,8 @@ class FetchService final : public LinkSet::Observer {
   std::map<FetchId, Fetching> fetches_;
   std::vector<std::size_t> open_pulls_;  // by NodeId
   Prefetch prefetch_;
+  SpoolKeeper keeper_;
   std::uint64_t files_ahead_ = 0;
-  std::map<std::string, Spooled> spooled_;  // by path
-  TimePoint clean_spool_at_ = kNever;
   Totals totals_;
   std::set<std::string> reported_bad_;  // copies that nobody could replace: said once
 };
