@@ -22,6 +22,7 @@
 #include "cmd/daemon_options.h"
 #include "cmd/daemon_service.h"
 #include "cmd/daemon_signals.h"
+#include "cmd/daemon_workers.h"
 #include "cmd/metrics_server.h"
 #include "cmd/reload.h"
 #include "cmd/retention_config.h"
@@ -35,7 +36,6 @@
 #include "wal/live_index.h"
 
 #include <csignal>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <tuple>
 #include <unistd.h>
@@ -44,15 +44,9 @@ namespace pgwalship {
 
 namespace {
 
-// Jobs that may wait for a disk: a push is at most kQueuedBytesMax of 64 KiB pieces, and a pull of
-// the largest segment comes faster than it is written.
-constexpr std::size_t kJobsMax = 4096;
-// Looks at the archive for its index, which one more would repeat.
-constexpr std::size_t kLooksMax = 64;
 constexpr std::size_t kClientsMax = 256;
 // How often a new archive is asked whose it has become.
 constexpr std::chrono::seconds kIdentityInterval{1};
-constexpr int kQuietNice = 10;
 // Longer than a push that is nearly done, shorter than any service manager waits.
 constexpr std::chrono::seconds kDrainTime{10};
 
@@ -80,29 +74,27 @@ struct Daemon::Parts {
                    [this](std::vector<WalName> names) {
                      return store.note_vanished(std::move(names));
                    }},
-              [this](Worker::Job job) { return looks->post(std::move(job)); }),
+              [this](Worker::Job job) { return workers.looks().post(std::move(job)); }),
         pushes(push_options(c, nodes, [this](const WalName& name) { fetches.heal(name); }),
-               {*loop, *disk, *scans, *quiet, links, file_system, store, index, l}),
-        fetches(fetch_options(c, nodes),
-                {*loop, *disk, *scans, *ahead, *quiet, links, store, index, l, &spool}),
-        scrub(c.archive.scrub,
-              {*loop, k, *quiet, file_system, store, fetches, l, [this] { return is_busy(); }}),
-        conflicts({*loop, *quiet, store, l}),
-        expiry(expire_options(c, nodes), {*loop, k, *disk, *scans, links, store, l}),
+               {*loop, workers.disk(), workers.scans(), workers.quiet(), links, file_system, store,
+                index, l}),
+        fetches(fetch_options(c, nodes), {*loop, workers.disk(), workers.scans(), workers.ahead(),
+                                          workers.quiet(), links, store, index, l, &spool}),
+        scrub(c.archive.scrub, {*loop, k, workers.quiet(), file_system, store, fetches, l,
+                                [this] { return is_busy(); }}),
+        conflicts({*loop, workers.quiet(), store, l}),
+        expiry(expire_options(c, nodes),
+               {*loop, k, workers.disk(), workers.scans(), links, store, l}),
         probes({nodes, c.quorum, c.cluster.push_timeout, seed_from_system()},
-               {*loop, *disk, links, store, pushes.shipper()}),
+               {*loop, workers.disk(), links, store, pushes.shipper()}),
         reconciling(nodes, {pushes.shipper(), [this](NodeId peer) { pushes.compare_now(peer); }}),
         clocks(nodes, k, links),
-        gauge(c.archive.directory, *quiet),
-        archive_watch(c.archive.directory, {*loop, *looks, index, pushes, gauge, l}),
-        space(space_options(c), {*loop, *scans, file_system, l}),
+        gauge(c.archive.directory, workers.quiet()),
+        archive_watch(c.archive.directory, {*loop, workers.looks(), index, pushes, gauge, l}),
+        space(space_options(c), {*loop, workers.scans(), file_system, l}),
         service({ServiceManager::environment_of_process(),
                  [this](TimePoint) { return service_line(nodes, config.quorum, pushes.shipper()); },
-                 {{"disk", disk.get()},
-                  {"scans", scans.get()},
-                  {"ahead", ahead.get()},
-                  {"quiet", quiet.get()},
-                  {"looks", looks.get()}}},
+                 workers.named()},
                 l),
         services{*loop,
                  pushes,
@@ -121,11 +113,7 @@ struct Daemon::Parts {
     clients.clear();
     pg_wal.reset();
     look_ahead.reset();
-    disk.reset();
-    scans.reset();
-    ahead.reset();
-    quiet.reset();
-    looks.reset();
+    workers.stop();
     if (store.check_directory().ok()) {
       index.save();
     }
@@ -164,13 +152,7 @@ struct Daemon::Parts {
   ArchiveStore store;
   Spool spool;
   LinkSet links;
-  std::unique_ptr<Worker> disk = std::make_unique<Worker>(kJobsMax);
-  std::unique_ptr<Worker> scans = std::make_unique<Worker>(kJobsMax);
-  std::unique_ptr<Worker> ahead = std::make_unique<Worker>(kJobsMax);
-  // For what nobody waits for: repairs, the scrub.
-  std::unique_ptr<Worker> quiet = std::make_unique<Worker>(kJobsMax);
-  // The index has its own: without its cache a million headers are read at the start.
-  std::unique_ptr<Worker> looks = std::make_unique<Worker>(kLooksMax);
+  DaemonWorkers workers;
   LiveIndex index;
   PushService pushes;
   FetchService fetches;
@@ -231,17 +213,7 @@ Result<void> Daemon::run() {
 Result<void> Daemon::Parts::connect() {
   TRY(loop->watch(signals.get(), Interest::kRead, [this](EventLoop::Ready) { on_signal(); }));
   TRY(door.open());
-  TRY(loop->watch(disk->event_fd(), Interest::kRead, [this](EventLoop::Ready) { disk->drain(); }));
-  TRY(loop->watch(scans->event_fd(), Interest::kRead,
-                  [this](EventLoop::Ready) { scans->drain(); }));
-  TRY(loop->watch(ahead->event_fd(), Interest::kRead,
-                  [this](EventLoop::Ready) { ahead->drain(); }));
-  TRY(loop->watch(quiet->event_fd(), Interest::kRead,
-                  [this](EventLoop::Ready) { quiet->drain(); }));
-  std::ignore = quiet->post([]() -> Worker::Completion {
-    std::ignore = setpriority(PRIO_PROCESS, 0, kQuietNice);  // of this thread alone, on Linux
-    return [] {};
-  });
+  TRY(workers.run_on(*loop));
   TRY(archive_watch.start());
   Random random(seed_from_system());
   for (NodeId id = 0; id < nodes.size(); ++id) {
@@ -307,7 +279,7 @@ void Daemon::Parts::take_client(Fd socket) {
 void Daemon::Parts::on_postgres() {
   while (std::optional<PostgresFacts> answer = postgres->next()) {
     // Dropped when the disk is too slow: the next answer is soon.
-    std::ignore = scans->post([this, facts = std::move(*answer)]() -> Worker::Completion {
+    std::ignore = workers.scans().post([this, facts = std::move(*answer)]() -> Worker::Completion {
       const Result<std::uint64_t> pinned = store.system_id();
       return [this, facts, id = pinned.ok() ? pinned.value() : 0] {
         expiry.on_postgres(facts, id);
@@ -348,7 +320,7 @@ TimePoint Daemon::Parts::turn(TimePoint now) {
 }
 
 void Daemon::Parts::ask_identity() {
-  std::ignore = scans->post([this]() -> Worker::Completion {
+  std::ignore = workers.scans().post([this]() -> Worker::Completion {
     const Result<std::uint64_t> pinned = store.system_id();
     return [this, id = pinned.ok() ? pinned.value() : 0] { know_identity(id); };
   });
@@ -378,7 +350,7 @@ void Daemon::Parts::on_signal() {
 // On a worker: a disk, the user database and DNS are asked.
 void Daemon::Parts::reload() {
   service.reloading(loop->now());
-  const bool posted = scans->post([this]() -> Worker::Completion {
+  const bool posted = workers.scans().post([this]() -> Worker::Completion {
     auto fresh = std::make_shared<Result<Config>>(load_config(config_path));
     return [this, fresh] {
       if (fresh->ok()) {
@@ -439,44 +411,46 @@ void Daemon::Parts::status(StatusFormat format, const std::function<void(std::st
 }
 
 void Daemon::Parts::read_status(const std::function<void(std::string)>& handler) {
-  const bool posted = scans->post([this, handler, server = config.postgres.data_directory,
-                                   outline = outline_of(index.index())]() -> Worker::Completion {
-    auto facts = std::make_shared<DiskFacts>(read_disk_facts(file_system, store, outline, server));
-    return [this, handler, facts] {
-      if (index.error().has_value()) {
-        facts->error = index.error()->message;
-      } else if (!index.scanned()) {
-        facts->error = "the archive is still being read";
-        facts->reading = true;
-      }
-      const auto& asked = postgres_news.latest();
-      handler(status_json(
-          StatusInputs{.nodes = nodes,
-                       .cluster = config.cluster.name,
-                       .archive_directory = config.archive.directory,
-                       .quorum = config.quorum.text(),
-                       .config_digest = config_digest(config),
-                       .shipper = pushes.shipper(),
-                       .totals = pushes.totals(),
-                       .links = links,
-                       .disk = *facts,
-                       .archive = index.index(),
-                       .now = loop->now(),
-                       .postgres = asked ? &*asked : nullptr,
-                       .care = care_facts(config, clock, scrub, fetches),
-                       .timelines = &pushes.timelines(),
-                       .verdicts = &conflicts.verdicts(),
-                       .retention = expiry.view(),
-                       .pg_wal = space.forecast(),
-                       .pushes = &pushes,
-                       .back_fill = pg_wal ? &pg_wal->view() : nullptr,
-                       .look_ahead = look_ahead ? &look_ahead->view() : nullptr,
-                       .clocks = &clocks,
-                       .archive_gauge = gauge.view(),
-                       .daemon = {PGWALSHIP_VERSION, clock.wall(), loop->now() - started_at,
-                                  config.archive.minimum_free_bytes}}));
-    };
-  });
+  const bool posted =
+      workers.scans().post([this, handler, server = config.postgres.data_directory,
+                            outline = outline_of(index.index())]() -> Worker::Completion {
+        auto facts =
+            std::make_shared<DiskFacts>(read_disk_facts(file_system, store, outline, server));
+        return [this, handler, facts] {
+          if (index.error().has_value()) {
+            facts->error = index.error()->message;
+          } else if (!index.scanned()) {
+            facts->error = "the archive is still being read";
+            facts->reading = true;
+          }
+          const auto& asked = postgres_news.latest();
+          handler(status_json(
+              StatusInputs{.nodes = nodes,
+                           .cluster = config.cluster.name,
+                           .archive_directory = config.archive.directory,
+                           .quorum = config.quorum.text(),
+                           .config_digest = config_digest(config),
+                           .shipper = pushes.shipper(),
+                           .totals = pushes.totals(),
+                           .links = links,
+                           .disk = *facts,
+                           .archive = index.index(),
+                           .now = loop->now(),
+                           .postgres = asked ? &*asked : nullptr,
+                           .care = care_facts(config, clock, scrub, fetches),
+                           .timelines = &pushes.timelines(),
+                           .verdicts = &conflicts.verdicts(),
+                           .retention = expiry.view(),
+                           .pg_wal = space.forecast(),
+                           .pushes = &pushes,
+                           .back_fill = pg_wal ? &pg_wal->view() : nullptr,
+                           .look_ahead = look_ahead ? &look_ahead->view() : nullptr,
+                           .clocks = &clocks,
+                           .archive_gauge = gauge.view(),
+                           .daemon = {PGWALSHIP_VERSION, clock.wall(), loop->now() - started_at,
+                                      config.archive.minimum_free_bytes}}));
+        };
+      });
   if (posted) {
     no_status.ends();
   } else if (no_status.begins("full")) {
