@@ -231,4 +231,4 @@ class Apply(Site):
                            f"{cluster.data_directory} reload")
             if "pgwalshipd" in users[node] or found[node].behind:
                 self.say(f"  {node.name}: pgwalshipd starts again")
-                remote.ask(node, "kill -TERM $(cat /run/pgwalship/pgwalshipd.pid)")
+                remote.run(node, scripts.restart_daemon(cluster), timeout=120)

@@ -13,15 +13,6 @@ from .edge import Refused, Site
 # content under that name.
 RESCUED = (0, 3)
 
-RESTART_DAEMON = """
-if [ -d /run/systemd/system ] && systemctl --quiet is-enabled pgwalshipd; then
-    exec systemctl restart pgwalshipd
-fi
-export OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=pgwalshipd OCF_RESKEY_user={user}
-agent=$OCF_ROOT/resource.d/pgwalship/pgwalshipd
-"$agent" stop && "$agent" start
-"""
-
 
 class Life(Site):
     def _primary(self):
@@ -159,8 +150,7 @@ runuser -u postgres -- {binaries}/pg_rewind -D {data} --restore-target-wal \\
         """Node by node: runs a command there, such as a package's upgrade, and restarts the daemon."""
         for node in self.cluster.nodes:
             self.say(f"{node.name}: {command}")
-            self.remote.run(node, command + "\n" +
-                            RESTART_DAEMON.format(user=self.cluster.ssh_user), timeout=1800)
+            self.remote.run(node, command + "\n" + scripts.restart_daemon(self.cluster), timeout=1800)
             self._wait_quorum(node)
 
     def _wait_quorum(self, node):

@@ -57,6 +57,19 @@ fi
 """
 
 
+def restart_daemon(cluster):
+    """On any node. Beneath Pacemaker, for which an order to restart it would also be one to stop the
+    server that starts after it; once it answers again, which its monitor then sees."""
+    return f"""
+if [ -d /run/systemd/system ] && systemctl --quiet is-enabled pgwalshipd; then
+    exec systemctl restart pgwalshipd
+fi
+export OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=pgwalshipd OCF_RESKEY_user={cluster.ssh_user}
+agent=$OCF_ROOT/resource.d/pgwalship/pgwalshipd
+"$agent" stop && "$agent" start
+"""
+
+
 def start_standby(cluster, changed):
     """A standby outside of the cluster, once it is a copy of the primary. One that runs is left alone:
     it may have been promoted."""
