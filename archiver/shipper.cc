@@ -205,11 +205,7 @@ void Shipper::on(const FileAnswered& event, TimePoint now) {
 
 void Shipper::on(const Compared& event, TimePoint now) {
   Peer& peer = peers_.at(event.peer);
-  if (std::exchange(self_reconciled_, event.self_reconciled) && !event.self_reconciled) {
-    report(Gravity::kWarning,
-           "the archive here was replaced, and does not count until it is complete again");
-    meet_newcomer(options_.nodes.self, now);
-  }
+  note_self(event, now);
   note_vanished(event, now);
   if (!peer.view.comparing) {
     return;  // the session it was asked in is gone

@@ -41,6 +41,9 @@ inline constexpr std::chrono::seconds kCompareIntervalNew{2};
 inline constexpr std::chrono::seconds kPullPatience{2};
 // A quorum that is lost for no longer is a warning in the log: a link that is made anew.
 inline constexpr std::chrono::seconds kQuorumGrace{10};
+// ... and one that was never held since the start for no longer is not even that: the machines of a
+// cluster start one after the other.
+inline constexpr std::chrono::seconds kQuorumGraceAtStart{60};
 // Pulls keep a link busy; while clients wait, the disk here is theirs.
 inline constexpr std::size_t kPullsMax = 4;
 inline constexpr std::size_t kPullsBesidePushes = 1;
@@ -185,6 +188,7 @@ class Shipper {
   void note_quorum(TimePoint now);
   void note_lags(TimePoint now);
   void meet_newcomer(NodeId newcomer, TimePoint now);
+  void note_self(const Compared& event, TimePoint now);
   void note_vanished(const Compared& event, TimePoint now);
   bool is_whole(NodeId id) const;  // and its word about what it lacks is evidence
   bool covers_enough_for(NodeId newcomer) const;
@@ -213,6 +217,7 @@ class Shipper {
   std::map<PushId, Push> pushes_;
   std::deque<ConflictView> conflicts_;
   std::optional<std::uint64_t> pg_wal_free_;
+  bool self_known_ = false;  // the next two: from the first comparison on
   bool self_reconciled_ = false;
   std::uint64_t self_vanished_ = 0;  // as PeerView::vanished
   bool new_cluster_ = false;         // all nodes were up at once and none was reconciled

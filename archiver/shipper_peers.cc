@@ -184,15 +184,32 @@ void Shipper::meet_newcomer(NodeId newcomer, TimePoint now) {
   }
 }
 
+void Shipper::note_self(const Compared& event, TimePoint now) {
+  const bool was_known = std::exchange(self_known_, true);
+  if (std::exchange(self_reconciled_, event.self_reconciled) == event.self_reconciled) {
+    return;
+  }
+  if (!event.self_reconciled) {
+    report(Gravity::kWarning,
+           "the archive here was replaced, and does not count until it is complete again");
+    meet_newcomer(options_.nodes.self, now);
+  } else if (was_known) {
+    report(Gravity::kInfo, "the archive here is complete, counts from now on");
+  }
+}
+
 // An archive from which files have vanished is like a new one, but that what it stores counts.
 void Shipper::note_vanished(const Compared& event, TimePoint now) {
   if (!event.differences.ok()) {
     return;  // perhaps nobody has looked
   }
   Peer& peer = peers_.at(event.peer);
-  if (std::exchange(self_vanished_, event.self_vanished) != event.self_vanished &&
-      self_vanished_ != 0) {
-    meet_newcomer(options_.nodes.self, now);
+  if (std::exchange(self_vanished_, event.self_vanished) != event.self_vanished) {
+    if (self_vanished_ != 0) {
+      meet_newcomer(options_.nodes.self, now);
+    } else {
+      report(Gravity::kInfo, "the archive here is complete again after files had vanished");
+    }
   }
   if (std::exchange(peer.view.vanished, event.peer_vanished) != event.peer_vanished &&
       peer.view.vanished != 0) {

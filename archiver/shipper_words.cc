@@ -73,7 +73,7 @@ void Shipper::note_quorum(TimePoint now) {
     const bool first = !quorum_held_.has_value();
     quorum_held_ = held;
     quorum_changed_ = now;
-    quorum_alarm_at_ = held || first ? kNever : now + kQuorumGrace;
+    quorum_alarm_at_ = held ? kNever : first ? now + kQuorumGraceAtStart : now + kQuorumGrace;
     const std::string quorum = "quorum " + options_.quorum.text() + ": ";
     if (held) {
       report(Gravity::kInfo, quorum + "held", {{kMessageIdField, std::string(kQuorumHeldMessage)}});

@@ -140,6 +140,22 @@ TEST_F(ShipperTest, AnArchiveFromWhichFilesVanishedIsWholeAgainOnceItCoversEnoug
   compared(b);
   compared(c);
   EXPECT_THAT(asked(), Not(Contains(HasSubstr("mark"))));
+  EXPECT_THAT(reports(),
+              Contains("info: the archive here is complete again after files had vanished"));
+}
+
+TEST_F(ShipperTest, ThatThisArchiveBecameCompleteIsSaidOnceAndNotAtEachStart) {
+  up(b);
+  EXPECT_THAT(reports(), Not(Contains(HasSubstr("archive here"))));
+  self_reconciled_ = false;
+  at(60);
+  compared(b);
+  EXPECT_THAT(reports(), Contains(HasSubstr("the archive here was replaced")));
+  self_reconciled_ = true;
+  at(63);
+  compared(b);
+  compared(b);
+  EXPECT_THAT(reports(), ElementsAre("info: the archive here is complete, counts from now on"));
 }
 
 TEST_F(ShipperTest, MoreThatVanishesMustBeLookedForAnew) {

@@ -53,5 +53,17 @@ TEST_F(ShipperTest, H48AQuorumThatIsBackInAMomentIsNoError) {
                           "info: peer b: connected", "info: quorum ANY 1 (*): held"));
 }
 
+TEST_F(ShipperTest, H48AQuorumThatNeverComesIsAnErrorAfterAMinute) {
+  submit(1, segment(1));
+  EXPECT_THAT(reports(), ElementsAre("info: quorum ANY 1 (*): not yet held"));
+  at(59);
+  EXPECT_THAT(reports(), IsEmpty());
+  at(60);
+  EXPECT_THAT(reports(),
+              ElementsAre("error: quorum ANY 1 (*) cannot be met: b is down; c is down"));
+  at(300);
+  EXPECT_THAT(reports(), IsEmpty()) << "once is enough";
+}
+
 }  // namespace
 }  // namespace pgwalship
