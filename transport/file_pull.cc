@@ -57,9 +57,13 @@ void FilePull::drop_staged() {
   if (job_out_ || !staged_) {
     return;
   }
+  struct Left {
+    std::unique_ptr<StagedFile> staged;
+    std::unique_ptr<SpooledFile> unpacked;
+  };
   std::ignore = machine_.storer.post(
-      [staged = std::make_shared<std::unique_ptr<StagedFile>>(std::move(staged_))] {
-        staged->reset();
+      [left = std::make_shared<Left>(std::move(staged_), std::move(unpacked_))] {
+        *left = {};
         return Worker::Completion([] {});
       });
 }
@@ -107,22 +111,37 @@ void FilePull::post(std::function<Worker::Completion()> job) {
   }
 }
 
-// On the worker.
-Worker::Completion FilePull::append(const Bytes& bytes) {
-  Result<void> result;
-  if (!staged_) {
-    auto staged = machine_.store.stage(wish_.name, wish_.reserve);
-    if (staged.ok()) {
-      staged_ = std::move(staged).value();
-    } else {
-      result = staged.error();
+// On the worker, as the next three.
+Result<void> FilePull::stage() {
+  TRY_ASSIGN(staged_, machine_.store.stage(wish_.name, wish_.reserve));
+  staged_->verify_as_it_comes([this](ByteView raw) {
+    unpack(raw);
+    return Result<void>();
+  });
+  return {};
+}
+
+// A spool that cannot take it costs nothing but the unpacking by whoever wants it.
+void FilePull::unpack(ByteView raw) {
+  if (!std::exchange(is_content_met_, true) && wish_.spool != nullptr) {
+    if (const auto claimed = staged_->claimed()) {
+      auto created = wish_.spool->create(wish_.name, *claimed);
+      unpacked_ = created.ok() ? std::move(created).value() : nullptr;
     }
   }
+  if (unpacked_) {
+    unpacked_->append(raw);
+  }
+}
+
+Worker::Completion FilePull::append(const Bytes& bytes) {
+  Result<void> result = staged_ ? Result<void>() : stage();
   if (result.ok()) {
     result = staged_->append(bytes);
   }
   if (!result.ok()) {
     staged_.reset();
+    unpacked_.reset();
   }
   return [self = shared_from_this(), result] {
     self->job_out_ = false;
@@ -136,37 +155,19 @@ Worker::Completion FilePull::append(const Bytes& bytes) {
   };
 }
 
-// On the worker. Null when it cannot be unpacked: then whoever wants it unpacks it.
-std::unique_ptr<SpooledFile> FilePull::begin_unpacked() const {
-  if (wish_.spool == nullptr) {
-    return nullptr;
-  }
-  const auto reader = staged_->reader();
-  if (!reader.ok()) {
-    return nullptr;
-  }
-  const auto claimed = read_facts(*reader.value(), wish_.name);
-  if (!claimed.ok() || !claimed.value()) {
-    return nullptr;
-  }
-  auto raw = wish_.spool->create(wish_.name, *claimed.value());
-  return raw.ok() ? std::move(raw).value() : nullptr;
-}
-
-// On the worker. The checksum only says that it came over as it lies there.
+// The checksum only says that it came over as it lies there.
 Worker::Completion FilePull::commit() {
   Result<PutOutcome> result = Error{Errc::kCorrupt, "the file is empty there", ""};
   std::string spooled;
   if (staged_) {
-    const std::unique_ptr<SpooledFile> raw = begin_unpacked();
     result = machine_.store.commit(*staged_, {.file_bytes = staged_->size(),
                                               .file_crc32 = *file_crc32_,
-                                              .content = ArchiveStore::Content::kVerify,
-                                              .raw = spool_sink(raw.get())});
-    staged_.reset();
-    if (raw && result.ok()) {
-      spooled = wish_.spool->publish(*raw);
+                                              .content = ArchiveStore::Content::kVerify});
+    if (unpacked_ && result.ok()) {
+      spooled = wish_.spool->publish(*unpacked_);
     }
+    staged_.reset();
+    unpacked_.reset();
   }
   return [self = shared_from_this(), result, spooled] {
     self->job_out_ = false;

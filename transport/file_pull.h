@@ -1,5 +1,6 @@
 // Moves one file from a peer into the local archive: Get, a staged file, commit. The content is
-// verified before it gets its name; where that is wished, the same pass puts it into the spool.
+// verified as it comes, before it gets its name; where that is wished, the same pass puts it into
+// the spool.
 // Loop thread; the disk is touched on the given worker, on which one job of a pull waits at a time,
 // so that it stands in nobody's way.
 #pragma once
@@ -53,7 +54,8 @@ class FilePull : public std::enable_shared_from_this<FilePull> {
   void pump();
   Worker::Completion append(const Bytes& bytes);
   Worker::Completion commit();
-  std::unique_ptr<SpooledFile> begin_unpacked() const;
+  Result<void> stage();
+  void unpack(ByteView raw);
   void post(std::function<Worker::Completion()> job);
   void end(const Result<PutOutcome>& result, Fault fault);
   void drop_staged();
@@ -68,7 +70,10 @@ class FilePull : public std::enable_shared_from_this<FilePull> {
   std::string spooled_;
   bool job_out_ = false;
   bool over_ = false;
-  std::unique_ptr<StagedFile> staged_;  // the worker's while job_out_
+  // The worker's while job_out_.
+  std::unique_ptr<StagedFile> staged_;
+  std::unique_ptr<SpooledFile> unpacked_;  // null: whoever wants it unpacks it
+  bool is_content_met_ = false;
 };
 
 }  // namespace pgwalship

@@ -10,8 +10,6 @@
 namespace pgwalship {
 namespace {
 
-// At most 1032 times as much comes out of it: bounds the memory of one read.
-constexpr std::size_t kReadBytes = std::size_t{32} << 10;
 constexpr std::size_t kCopyBytes = std::size_t{256} << 10;
 
 Error corrupt(const std::string& reason) {
@@ -51,12 +49,9 @@ void add_segment_facts(const WalName& name, ByteView start, FileFacts& facts) {
   facts.segment_bytes = header.value().segment_bytes;
 }
 
-}  // namespace
-
-Result<std::optional<FileFacts>> read_facts(const File& file, const WalName& name) {
-  std::array<std::byte, kGzipHeaderBytesMax> start;
-  TRY_ASSIGN(const std::size_t size, file.read_at(0, start));
-  TRY_ASSIGN(const GzipHeader header, parse_gzip_header(ByteView(start).first(size)));
+// `start` is that of the file: kGzipHeaderBytesMax, or all of it.
+Result<std::optional<FileFacts>> facts_in(ByteView start, const WalName& name) {
+  TRY_ASSIGN(const GzipHeader header, parse_gzip_header(start));
   if (!header.facts) {
     return std::optional<FileFacts>();
   }
@@ -73,6 +68,14 @@ Result<std::optional<FileFacts>> read_facts(const File& file, const WalName& nam
   return header.facts;
 }
 
+}  // namespace
+
+Result<std::optional<FileFacts>> read_facts(const File& file, const WalName& name) {
+  std::array<std::byte, kGzipHeaderBytesMax> start;
+  TRY_ASSIGN(const std::size_t size, file.read_at(0, start));
+  return facts_in(ByteView(start).first(size), name);
+}
+
 Result<void> check_trailer(const File& file, std::uint64_t file_bytes, const FileFacts& facts) {
   std::array<std::byte, 4> trailer{};
   if (file_bytes < trailer.size()) {
@@ -86,33 +89,47 @@ Result<void> check_trailer(const File& file, std::uint64_t file_bytes, const Fil
   return {};
 }
 
-Result<ByteView> ArchiveFileReader::next() {
-  if (!gzip_) {
-    TRY_ASSIGN(claimed_, read_facts(file_, name_));
-    gzip_.emplace(claimed_ ? claimed_->raw_bytes : kSegmentBytesMax);
-  }
-  std::array<std::byte, kReadBytes> chunk;
+Result<ByteView> ArchiveFileCheck::write(ByteView piece) {
+  CHECK(piece.size() <= kPieceBytesMax);
   raw_.clear();
-  while (raw_.empty() && !read_) {
-    TRY_ASSIGN(const std::size_t size, file_.read_at(offset_, chunk));
-    offset_ += size;
-    read_ = size < chunk.size();
-    TRY(gzip_->write(ByteView(chunk).first(size), raw_));
+  if (gzip_) {
+    TRY(unpack(piece));
+    return ByteView(raw_);
   }
-  hasher_.update(raw_);
-  facts_.raw_bytes += raw_.size();
-  const std::size_t missing = std::min(kLongPageHeaderBytes - start_.size(), raw_.size());
-  start_.insert(start_.end(), raw_.begin(), raw_.begin() + static_cast<std::ptrdiff_t>(missing));
-  if (raw_.empty() && !finished_) {
-    TRY(finish());
+  header_.insert(header_.end(), piece.begin(), piece.end());
+  if (header_.size() >= kGzipHeaderBytesMax) {
+    TRY(begin());
   }
   return ByteView(raw_);
 }
 
-Result<void> ArchiveFileReader::finish() {
-  finished_ = true;
+Result<void> ArchiveFileCheck::begin() {
+  TRY_ASSIGN(claimed_, facts_in(header_, name_));
+  gzip_.emplace(claimed_ ? claimed_->raw_bytes : kSegmentBytesMax);
+  return unpack(std::exchange(header_, {}));
+}
+
+Result<void> ArchiveFileCheck::unpack(ByteView bytes) {
+  TRY(gzip_->write(bytes, raw_));
+  hasher_.update(raw_);
+  facts_.raw_bytes += raw_.size();
+  const std::size_t missing = std::min(kLongPageHeaderBytes - start_.size(), raw_.size());
+  start_.insert(start_.end(), raw_.begin(), raw_.begin() + static_cast<std::ptrdiff_t>(missing));
+  return {};
+}
+
+Result<ByteView> ArchiveFileCheck::finish() {
+  raw_.clear();
+  if (!gzip_) {
+    TRY(begin());
+  }
   TRY(gzip_->finish());
   facts_.sha256 = hasher_.finish();
+  TRY(check_against_claim());
+  return ByteView(raw_);
+}
+
+Result<void> ArchiveFileCheck::check_against_claim() {
   if (!claimed_) {
     add_segment_facts(name_, start_, facts_);
     return {};
@@ -127,6 +144,20 @@ Result<void> ArchiveFileReader::finish() {
   }
   facts_ = *claimed_;
   return {};
+}
+
+Result<ByteView> ArchiveFileReader::next() {
+  std::array<std::byte, ArchiveFileCheck::kPieceBytesMax> chunk;
+  while (!read_) {
+    TRY_ASSIGN(const std::size_t size, file_.read_at(offset_, chunk));
+    offset_ += size;
+    read_ = size < chunk.size();
+    TRY_ASSIGN(const ByteView raw, check_.write(ByteView(chunk).first(size)));
+    if (!raw.empty()) {
+      return raw;
+    }
+  }
+  return std::exchange(finished_, true) ? ByteView() : check_.finish();
 }
 
 Result<FileFacts> read_archive_file(const File& file, const WalName& name, const RawSink& sink) {

@@ -55,29 +55,56 @@ Result<FileChecksum> checksum_of(const File& file);
 // Whether both hold the same bytes, compressed as they are.
 Result<bool> same_bytes(const File& one, const File& other);
 
+// What read_archive_file() checks, for a file whose bytes come one after the other. Not to be
+// called again after an error.
+class ArchiveFileCheck {
+ public:
+  // At most 1032 times as much comes out of a piece: bounds the memory of one.
+  static constexpr std::size_t kPieceBytesMax = std::size_t{32} << 10;
+
+  explicit ArchiveFileCheck(WalName name) : name_(std::move(name)) {}
+  ArchiveFileCheck(const ArchiveFileCheck&) = delete;
+  ArchiveFileCheck& operator=(const ArchiveFileCheck&) = delete;
+
+  // The raw content that comes out of the next bytes of the file, valid until the next call.
+  Result<ByteView> write(ByteView piece);
+  // When all bytes came: what content was still held back. On success all of it is verified.
+  Result<ByteView> finish();
+
+  // Those in the header, once content came out; nothing for a legacy file.
+  const std::optional<FileFacts>& claimed() const { return claimed_; }
+  const FileFacts& facts() const { return facts_; }  // complete after finish()
+
+ private:
+  Result<void> begin();
+  Result<void> unpack(ByteView bytes);
+  Result<void> check_against_claim();
+
+  const WalName name_;
+  Bytes header_;  // of the file, until all of it must be there
+  std::optional<FileFacts> claimed_;
+  std::optional<GzipReader> gzip_;  // from then on
+  Sha256Hasher hasher_;
+  FileFacts facts_;
+  Bytes start_;  // of the content
+  Bytes raw_;
+};
+
 // The same, pulled instead of pushed: for who reads two at a time.
 class ArchiveFileReader {
  public:
-  ArchiveFileReader(const File& file, WalName name) : file_(file), name_(std::move(name)) {}
+  ArchiveFileReader(const File& file, WalName name) : file_(file), check_(std::move(name)) {}
   ArchiveFileReader(const ArchiveFileReader&) = delete;
   ArchiveFileReader& operator=(const ArchiveFileReader&) = delete;
 
   // The next raw bytes, valid until the next call; empty at the end, when all of it was verified.
   // Not to be called again after an error.
   Result<ByteView> next();
-  const FileFacts& facts() const { return facts_; }  // complete after the end
+  const FileFacts& facts() const { return check_.facts(); }  // complete after the end
 
  private:
-  Result<void> finish();
-
   const File& file_;
-  const WalName name_;
-  std::optional<FileFacts> claimed_;
-  std::optional<GzipReader> gzip_;  // from the first call on
-  Sha256Hasher hasher_;
-  FileFacts facts_;
-  Bytes start_;
-  Bytes raw_;
+  ArchiveFileCheck check_;
   std::uint64_t offset_ = 0;
   bool read_ = false;  // to the file's end
   bool finished_ = false;

@@ -20,6 +20,7 @@
 #include "wal/archive_layout.h"
 #include "wal/segment_difference.h"
 #include "wal/segment_name.h"
+#include "wal/staged_file.h"
 
 #include <atomic>
 #include <cstdint>
@@ -48,37 +49,6 @@ struct StoredFile {
   WalName name;
   std::uint64_t bytes = 0;
   WallTime modified{};
-};
-
-// A file on its way into the archive. Destroying it before commit() leaves nothing behind.
-class StagedFile {
- public:
-  ~StagedFile();
-  StagedFile(const StagedFile&) = delete;
-  StagedFile& operator=(const StagedFile&) = delete;
-
-  const WalName& name() const { return name_; }
-  std::uint64_t size() const { return size_; }
-  std::uint32_t file_crc32() const { return crc32_; }
-  Result<void> append(ByteView data);
-  // Writes `after` over the first bytes, which were `before` and as many.
-  Result<void> replace_start(ByteView before, ByteView after);
-  // The bytes so far, for a thread that sends them on while the commit runs.
-  Result<std::unique_ptr<File>> reader() const { return file_->duplicate(); }
-
- private:
-  friend class ArchiveStore;
-  StagedFile(FileSystem& file_system, WalName name, std::string path, std::unique_ptr<File> file);
-  // Takes the temporary name away; the bytes stay for who has a reader.
-  void discard();
-
-  FileSystem& file_system_;
-  WalName name_;
-  std::string path_;
-  std::unique_ptr<File> file_;
-  std::uint64_t size_ = 0;
-  std::uint32_t crc32_ = 0;
-  bool discarded_ = false;
 };
 
 class ArchiveStore {
@@ -112,7 +82,6 @@ class ArchiveStore {
     std::uint64_t file_bytes = 0;
     std::uint32_t file_crc32 = 0;
     Content content = Content::kTrusted;
-    RawSink raw{};  // with kVerify: is handed the content as it is verified; may be empty
   };
   // kCorrupt: the staged bytes are not what was announced (length, checksum, header, name,
   // trailer's length). kConflict: other content has the name; the message gives both hashes, and
@@ -216,7 +185,7 @@ class ArchiveStore {
   Result<Bytes> write_probe(ByteView bytes);
   Result<PutOutcome> put(StagedFile& staged, const Expected& expected);
   Result<std::unique_ptr<File>> open_file(const WalName& name) const;
-  Result<FileFacts> check_staged(const StagedFile& staged, const Expected& expected) const;
+  Result<FileFacts> check_staged(StagedFile& staged, const Expected& expected) const;
   // Nothing: the name was given up meanwhile, try again.
   Result<std::optional<PutOutcome>> settle_taken_name(StagedFile& staged, const FileFacts& facts);
   Result<std::optional<PutOutcome>> settle_difference(StagedFile& staged, const FileFacts& ours,

@@ -20,6 +20,9 @@ Daemon::PullRef Daemon::start_pull(NodeId peer, const WalName& name, ArchiveStor
       return [pull, error = staged.error()] { end_pull(pull, error, PullFault::kHere); };
     }
     pull->staged = std::move(staged).value();
+    if (pull->content == ArchiveStore::Content::kVerify) {
+      pull->staged->verify_as_it_comes([](ByteView) { return Result<void>(); });
+    }
     return [] {};
   });
   Link& link = *links_.at(peer);
