@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kJobsMax = 4096;
 // Looks at the archive for its index, which one more would repeat.
 constexpr std::size_t kLooksMax = 64;
+constexpr std::size_t kAheadWorkers = 2;
 constexpr int kQuietNice = 10;
 
 }  // namespace
@@ -18,12 +19,25 @@ constexpr int kQuietNice = 10;
 DaemonWorkers::DaemonWorkers()
     : disk_(std::make_unique<Worker>(kJobsMax)),
       scans_(std::make_unique<Worker>(kJobsMax)),
-      ahead_(std::make_unique<Worker>(kJobsMax)),
       quiet_(std::make_unique<Worker>(kJobsMax)),
-      looks_(std::make_unique<Worker>(kLooksMax)) {}
+      looks_(std::make_unique<Worker>(kLooksMax)) {
+  for (std::size_t i = 0; i < kAheadWorkers; ++i) {
+    ahead_.push_back(std::make_unique<Worker>(kJobsMax));
+  }
+}
+
+std::vector<Worker*> DaemonWorkers::ahead() const {
+  std::vector<Worker*> workers;
+  for (const auto& worker : ahead_) {
+    workers.push_back(worker.get());
+  }
+  return workers;
+}
 
 Result<void> DaemonWorkers::run_on(EventLoop& loop) {
-  for (Worker* const worker : {disk_.get(), scans_.get(), ahead_.get(), quiet_.get()}) {
+  std::vector<Worker*> watched = ahead();
+  watched.insert(watched.end(), {disk_.get(), scans_.get(), quiet_.get()});
+  for (Worker* const worker : watched) {
     TRY(loop.watch(worker->event_fd(), Interest::kRead,
                    [worker](EventLoop::Ready) { worker->drain(); }));
   }
@@ -35,17 +49,22 @@ Result<void> DaemonWorkers::run_on(EventLoop& loop) {
 }
 
 void DaemonWorkers::stop() {
-  for (auto* const worker : {&disk_, &scans_, &ahead_, &quiet_, &looks_}) {
-    worker->reset();
-  }
+  disk_.reset();
+  scans_.reset();
+  ahead_.clear();
+  quiet_.reset();
+  looks_.reset();
 }
 
 std::vector<std::pair<std::string, const Worker*>> DaemonWorkers::named() const {
-  return {{"disk", disk_.get()},
-          {"scans", scans_.get()},
-          {"ahead", ahead_.get()},
-          {"quiet", quiet_.get()},
-          {"looks", looks_.get()}};
+  std::vector<std::pair<std::string, const Worker*>> named{{"disk", disk_.get()},
+                                                           {"scans", scans_.get()},
+                                                           {"quiet", quiet_.get()},
+                                                           {"looks", looks_.get()}};
+  for (const auto& worker : ahead_) {
+    named.emplace_back("ahead", worker.get());
+  }
+  return named;
 }
 
 }  // namespace pgwalship

@@ -18,7 +18,8 @@ class DaemonWorkers {
 
   Worker& disk() { return *disk_; }    // stores
   Worker& scans() { return *scans_; }  // reads
-  Worker& ahead() { return *ahead_; }  // both, for a recovery
+  // Both, for a recovery. Several, because unpacking a segment takes as long as its redo.
+  std::vector<Worker*> ahead() const;
   Worker& quiet() { return *quiet_; }  // both, for what nobody waits for: repairs, the scrub
   // The index has its own: without its cache a million headers are read at the start.
   Worker& looks() { return *looks_; }
@@ -33,7 +34,7 @@ class DaemonWorkers {
  private:
   std::unique_ptr<Worker> disk_;
   std::unique_ptr<Worker> scans_;
-  std::unique_ptr<Worker> ahead_;
+  std::vector<std::unique_ptr<Worker>> ahead_;
   std::unique_ptr<Worker> quiet_;
   std::unique_ptr<Worker> looks_;
 };

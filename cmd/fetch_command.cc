@@ -137,10 +137,9 @@ class Fetch {
     return judge(*daemon.value(), local, std::move(answer).value());
   }
 
-  // What the daemon may be told so that it brings the next segments; nothing where it would not.
+  // What the daemon may be told so that it gets the next segments ready; nothing where it would not.
   std::optional<Restored> restored(const PlacementResult& placed) const {
-    if (config_.restore.prefetch == 0 || config_.nodes.size() <= 1 ||
-        placement_.name.kind() != WalKind::kSegment) {
+    if (config_.restore.prefetch == 0 || placement_.name.kind() != WalKind::kSegment) {
       return std::nullopt;
     }
     return Restored{placement_.name, static_cast<std::uint32_t>(placed.raw_bytes)};

@@ -48,10 +48,10 @@ FetchPlan::LocalCopy local_copy(const ArchiveStore& store, const WalName& name,
 
 FetchService::FetchService(Options options, Machine machine)
     : options_(std::move(options)),
-      machine_(machine),
+      machine_(std::move(machine)),
       open_pulls_(options_.nodes.size()),
-      prefetch_(options_.nodes.size() > 1 ? options_.prefetch : 0),
-      keeper_(machine_.ahead, machine_.spool, prefetch_) {
+      prefetch_(options_.prefetch),
+      keeper_(*machine_.ahead.front(), machine_.spool, prefetch_) {
   machine_.links.observe(*this);
 }
 
@@ -129,7 +129,8 @@ void FetchService::relay(const WalName& name, std::size_t skip, RelayHandler on_
       on_message(Done{0, {}, Error{Errc::kRetry, ended.message, ended.hint}, {}});
     }
   };
-  fetches_.emplace(id, Fetching{.name = name,
+  fetches_.emplace(id, Fetching{.id = id,
+                                .name = name,
                                 .purpose = Purpose::kRelay,
                                 .on_answer = std::move(on_answer),
                                 .on_message = std::move(on_message),
@@ -159,7 +160,8 @@ void FetchService::begin_ahead(const std::vector<WalName>& names) {
 void FetchService::begin(const WalName& name, Purpose purpose, Duration wait,
                          AnswerHandler on_answer) {
   const FetchId id = next_fetch_++;
-  fetches_.emplace(id, Fetching{.name = name,
+  fetches_.emplace(id, Fetching{.id = id,
+                                .name = name,
                                 .purpose = purpose,
                                 .on_answer = std::move(on_answer),
                                 .moved_at = machine_.loop.now()});
@@ -189,7 +191,7 @@ void FetchService::begin(const WalName& name, Purpose purpose, Duration wait,
           self_evidence);
     };
   };
-  if (!reader(purpose).post(std::move(job))) {
+  if (!reader(fetches_.at(id)).post(std::move(job))) {
     act(id, FetchEnded{FetchVerdict::kUnknown, queue_full().message, queue_full().hint});
   }
 }
@@ -230,16 +232,17 @@ void FetchService::know_spooled(const Fetching& fetching, const std::string& pat
   keeper_.add(fetching.name, whom(fetching.purpose), path, machine_.loop.now());
 }
 
-Worker& FetchService::reader(Purpose purpose) {
-  return purpose == Purpose::kWanted  ? machine_.scans
-         : purpose == Purpose::kAhead ? machine_.ahead
-                                      : machine_.quiet;
+Worker& FetchService::reader(const Fetching& fetching) const {
+  return fetching.purpose == Purpose::kWanted ? machine_.scans : ahead_or_quiet(fetching);
 }
 
-Worker& FetchService::storer(Purpose purpose) {
-  return purpose == Purpose::kWanted  ? machine_.disk
-         : purpose == Purpose::kAhead ? machine_.ahead
-                                      : machine_.quiet;
+Worker& FetchService::storer(const Fetching& fetching) const {
+  return fetching.purpose == Purpose::kWanted ? machine_.disk : ahead_or_quiet(fetching);
+}
+
+Worker& FetchService::ahead_or_quiet(const Fetching& fetching) const {
+  return fetching.purpose == Purpose::kAhead ? *machine_.ahead[fetching.id % machine_.ahead.size()]
+                                             : machine_.quiet;
 }
 
 bool FetchService::is_stuck(const Fetching& fetching, TimePoint now) const {
@@ -397,7 +400,7 @@ void FetchService::act(FetchId id, const PullFrom& action) {
   };
   fetching.source =
       Source{.peer = peer,
-             .pull = FilePull::start({storer(fetching.purpose), machine_.links, machine_.store},
+             .pull = FilePull::start({storer(fetching), machine_.links, machine_.store},
                                      std::move(wish), std::move(on_end))};
 }
 

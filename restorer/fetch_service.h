@@ -1,8 +1,8 @@
 // Carries out FetchPlans: brings a file from a peer into the local archive, verified before it gets
 // its name. For whom it does that decides what it may get in the way of: a file that a client waits
-// for goes the fast way; what is read ahead of a recovery goes by the `ahead` worker, what replaces
-// a bad copy by the `quiet` one, and both behind everything on the links. Loop thread; disks are
-// touched on the workers only. Decides nothing.
+// for goes the fast way; what is read ahead of a recovery goes by the `ahead` workers, what
+// replaces a bad copy by the `quiet` one, and both behind everything on the links. Loop thread;
+// disks are touched on the workers only. Decides nothing.
 #pragma once
 
 #include "base/log.h"
@@ -33,13 +33,13 @@ class FetchService final : public LinkSet::Observer {
     OnQuorumLoss on_quorum_loss = OnQuorumLoss::kWait;
     std::size_t prefetch = 0;  // segments ahead of a recovery
   };
-  // Everything is borrowed. `disk` stores, `scans` verifies, `ahead` does both for a
+  // Everything is borrowed. `disk` stores, `scans` verifies, those of `ahead` do both for a
   // recovery, `quiet` for what nobody waits for. Without a spool nothing is unpacked here.
   struct Machine {
     EventLoop& loop;
     Worker& disk;
     Worker& scans;
-    Worker& ahead;
+    std::vector<Worker*> ahead;  // at least one
     Worker& quiet;
     LinkSet& links;
     ArchiveStore& store;
@@ -113,6 +113,7 @@ class FetchService final : public LinkSet::Observer {
     std::uint64_t request = 0;         // of kRelay
   };
   struct Fetching {
+    FetchId id = 0;
     WalName name;
     Purpose purpose = Purpose::kWanted;
     std::unique_ptr<FetchPlan> plan{};
@@ -136,8 +137,9 @@ class FetchService final : public LinkSet::Observer {
   Spool* spool_for(const WalName& name, Purpose purpose) const;
   static SpoolKeeper::For whom(Purpose purpose);
   void know_spooled(const Fetching& fetching, const std::string& path);
-  Worker& reader(Purpose purpose);
-  Worker& storer(Purpose purpose);
+  Worker& reader(const Fetching& fetching) const;
+  Worker& storer(const Fetching& fetching) const;
+  Worker& ahead_or_quiet(const Fetching& fetching) const;
   bool is_stuck(const Fetching& fetching, TimePoint now) const;
   void release_waiters(FetchId id);
   void count(const Fetching& fetching, const FetchEnded& ended);

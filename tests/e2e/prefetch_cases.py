@@ -48,9 +48,9 @@ class Ahead(Case):
     def names(self, cluster):
         return sorted(path.name[:-3] for path in cluster.archive_dir("node3").glob("0*.gz"))
 
-    def fetch_all(self, cluster, numbers):
+    def fetch_all(self, cluster, numbers, node="node3"):
         for n in numbers:
-            outcome, data = cluster.fetch("node3", segment_name(n))
+            outcome, data = cluster.fetch(node, segment_name(n))
             self.assertEqual((outcome.code, data), (0, segment(n)), outcome)
 
     def test_the_next_segments_come_by_themselves_from_both_peers(self):
@@ -120,12 +120,11 @@ class Ahead(Case):
                 self.assertEqual((outcome.code, data), (0, contents[n]), outcome)
         print(f"temporary files met: {seen}")
 
+    def spool(self, cluster, node="node3"):
+        return sorted((cluster.archive_dir(node) / ".pgwalship" / "ahead").iterdir())
 
-    def spool(self, cluster):
-        return sorted((cluster.archive_dir("node3") / ".pgwalship" / "ahead").iterdir())
-
-    def ready(self, cluster):
-        return [path.name[:24] for path in self.spool(cluster)]
+    def ready(self, cluster, node="node3"):
+        return [path.name[:24] for path in self.spool(cluster, node)]
 
     def test_h51_what_lies_ready_is_moved_and_only_as_it_was_written(self):
         cluster = self.filled(14)
@@ -159,6 +158,20 @@ class Ahead(Case):
         self.fetch_all(cluster, range(7, 12))
         cluster.start_daemon("node3")
         self.assertEqual(self.spool(cluster), [], "the next daemon begins with nothing")
+
+    def test_a_single_node_unpacks_ahead_what_it_has(self):
+        cluster = self.cluster(nodes=1)
+        for n in range(1, 6):
+            self.assertEqual(cluster.push("node1", segment_name(n), segment(n)).code, 0)
+        self.fetch_all(cluster, [1, 2], "node1")
+        wait_until(lambda: self.ready(cluster, "node1") == [segment_name(n) for n in (3, 4, 5)],
+                   10, "the next ones lie ready")
+        inode = self.spool(cluster, "node1")[0].stat().st_ino
+        self.fetch_all(cluster, [3], "node1")
+        self.assertEqual((cluster.scratch / "fetched-node1").stat().st_ino, inode)
+        self.fetch_all(cluster, [4, 5], "node1")
+        outcome, _ = cluster.fetch("node1", segment_name(6))
+        self.assertEqual(outcome.code, 1, outcome)
 
     def test_h51_nothing_stays_after_a_recovery_that_turned_away(self):
         cluster = self.filled(12)

@@ -63,8 +63,16 @@ class FetchServiceTest : public testing::Test {
   Spool spool_{node_.file_system(), {.directory = node_.store().directory(), .boot = "a boot"}};
   FetchService fetches_{
       {.nodes = node_.nodes(), .quorum = Quorum::parse("ANY 1 (*)").value(), .prefetch = 4},
-      {node_.loop(), node_.disk(), node_.scans(), node_.quiet(), node_.quiet(), node_.links(),
-       node_.store(), node_.index(), node_.log(), &spool_}};
+      {node_.loop(),
+       node_.disk(),
+       node_.scans(),
+       {&node_.quiet()},
+       node_.quiet(),
+       node_.links(),
+       node_.store(),
+       node_.index(),
+       node_.log(),
+       &spool_}};
   const WalFile file_ = wal_file(5);
   std::vector<FetchEnded> answers_;
 };

@@ -35,8 +35,15 @@ class ScrubServiceTest : public testing::Test {
 
   LinkedNode node_{1};
   FetchService fetches_{{.nodes = node_.nodes(), .quorum = Quorum::parse("ANY 1 (*)").value()},
-                        {node_.loop(), node_.disk(), node_.scans(), node_.quiet(), node_.quiet(),
-                         node_.links(), node_.store(), node_.index(), node_.log()}};
+                        {node_.loop(),
+                         node_.disk(),
+                         node_.scans(),
+                         {&node_.quiet()},
+                         node_.quiet(),
+                         node_.links(),
+                         node_.store(),
+                         node_.index(),
+                         node_.log()}};
   std::unique_ptr<ScrubService> scrub_;
   bool ticking_ = false;
 };
