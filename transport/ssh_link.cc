@@ -2,6 +2,7 @@
 
 #include "transport/back_off.h"
 #include "transport/conversation.h"
+#include "transport/unread_limit.h"
 
 #include <algorithm>
 #include <deque>
@@ -102,6 +103,7 @@ struct SshLink::Impl {
   bool new_way = false;       // Terms came that are worth a try at once
   Bytes buffer = Bytes(kReadBytes);
   std::deque<Event> waiting;  // for room in `events`
+  UnreadLimit unread;
   bool write_stalled = false;
   bool refused_while_open = false;  // by the last write that took nothing
   bool reported_up = false;
@@ -149,6 +151,7 @@ Error SshLink::Impl::run_session() {
                      .command_hint = command_hint(options)},
                     start);
   write_stalled = false;
+  unread = {};
   Result<void> outcome;
   while (outcome.ok() && !stopping) {
     outcome = take_turn(*ssh.value(), talk);
@@ -177,7 +180,9 @@ Result<void> SshLink::Impl::take_turn(SshSession& ssh, Conversation& talk) {
   if (written == Progress::kMore || taken == Progress::kMore) {
     return {};
   }
-  TimePoint until = talk.next_wakeup();
+  const bool held_back = talk.has_output() && ssh.holds_back();
+  TimePoint until =
+      std::min(talk.next_wakeup(), unread.on_turn(held_back, bytes_sent, clock.now()));
   if (talk.has_output() && ssh.can_take()) {  // it has opened since the write
     if (!refused_while_open) {
       return {};
@@ -221,6 +226,7 @@ Result<void> SshLink::Impl::take_terms(Terms terms) {
 }
 
 SshLink::Impl::Progress SshLink::Impl::write(SshSession& ssh, Conversation& talk) {
+  ssh.set_unread_max(unread.bytes(clock.now()));
   for (int turn = 0; turn < kWritesPerTurn; ++turn) {
     if (ssh.wants_write()) {
       std::ignore = ssh.write_some({});  // the reason of a failure comes with the next read
@@ -279,6 +285,7 @@ void SshLink::Impl::collect_events(Conversation& talk) {
   }
   if (const auto measured = talk.round_trip()) {
     round_trip = measured->count();
+    unread.on_round_trip(*measured);
   }
 }
 

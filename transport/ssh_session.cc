@@ -264,7 +264,8 @@ Error SshSession::Handles::why_ended() const {
   return Error{Errc::kRetry, std::move(message), std::move(hint)};
 }
 
-SshSession::SshSession(std::unique_ptr<Handles> handles) : handles_(std::move(handles)) {}
+SshSession::SshSession(std::unique_ptr<Handles> handles)
+    : handles_(std::move(handles)), window_max_(window()) {}
 SshSession::~SshSession() = default;
 
 bool SshSession::Options::operator==(const Options& other) const {
@@ -310,8 +311,24 @@ bool SshSession::wants_write() const {
   return has_pending_output(handles_->session.get());
 }
 
+std::uint32_t SshSession::window() const {
+  return ssh_channel_window_size(handles_->channel.get());
+}
+
+std::uint32_t SshSession::room() const {
+  const std::uint32_t open = window();
+  const std::uint32_t unread = window_max_ - std::min(open, window_max_);
+  return unread >= unread_max_
+             ? 0
+             : static_cast<std::uint32_t>(std::min<std::size_t>(open, unread_max_ - unread));
+}
+
 bool SshSession::can_take() const {
-  return !wants_write() && ssh_channel_window_size(handles_->channel.get()) > 0;
+  return !wants_write() && room() > 0;
+}
+
+bool SshSession::holds_back() const {
+  return !wants_write() && room() == 0 && window() > 0;
 }
 
 Result<std::size_t> SshSession::read_some(std::span<std::byte> into) {
@@ -332,7 +349,9 @@ Result<std::size_t> SshSession::write_some(ByteView data) {
   if (ssh_channel_is_closed(channel) != 0) {
     return std::size_t{0};
   }
-  const auto size = static_cast<std::uint32_t>(std::min<std::size_t>(data.size(), 1U << 20));
+  window_max_ = std::max(window_max_, window());
+  const auto size = static_cast<std::uint32_t>(
+      std::min<std::size_t>({data.size(), std::size_t{1} << 20, room()}));
   const int put = size == 0 ? 0 : ssh_channel_write(channel, data.data(), size);
   // One turn to see POLLOUT, one to send, one to see that the buffer is empty.
   for (int turn = 0; turn < 3 && has_pending_output(handles_->session.get()); ++turn) {

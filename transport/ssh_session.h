@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -48,9 +49,15 @@ class SshSession {
   int fd() const;
   // True when libssh holds bytes that the socket does not take yet: poll for writing, too.
   bool wants_write() const;
-  // True when the remote's window is open and libssh holds nothing back. A read may open it: a
-  // writer that got 0 asks again after the read, because poll(2) then no longer tells.
+  // True when the remote's window is open, as far as it may be used, and libssh holds nothing back.
+  // A read may open it: a writer that got 0 asks again after the read, because poll(2) then no
+  // longer tells.
   bool can_take() const;
+  // At most so much of what was written waits at the remote for the command to read it; its window
+  // bounds that, too. From the start on: all that the window takes.
+  void set_unread_max(std::size_t bytes) { unread_max_ = bytes; }
+  // True when that, and not the window, is why it takes nothing.
+  bool holds_back() const;
 
   // Never blocks. 0 bytes: nothing now. kRetry with the remote's last stderr line when the channel
   // or the connection has ended. Read until 0 before poll(2): what libssh has taken from the socket
@@ -65,8 +72,12 @@ class SshSession {
  private:
   struct Handles;
   explicit SshSession(std::unique_ptr<Handles> handles);
+  std::uint32_t window() const;
+  std::uint32_t room() const;
 
   std::unique_ptr<Handles> handles_;
+  std::uint32_t window_max_ = 0;  // when the command has read everything
+  std::size_t unread_max_ = std::numeric_limits<std::size_t>::max();
 };
 
 }  // namespace pgwalship

@@ -177,6 +177,18 @@ TEST_F(SshLinkTest, DoesNotSleepOnAWindowThatHasOpened) {
   }
 }
 
+TEST_F(SshLinkTest, CarriesFilesToAPeerThatIsKnownToBeNear) {
+  options_.keepalive = 100ms;
+  open_and_come_up();
+  ASSERT_TRUE(eventually([&] { return link_->counters().round_trip > Duration::zero(); }));
+  for (std::uint64_t id = 1; id <= 8; ++id) {
+    link_->send_file(file(id, 16U << 20));
+  }
+  for (std::uint64_t id = 1; id <= 8; ++id) {
+    ASSERT_EQ(expect_answer<Done>().id, id);
+  }
+}
+
 TEST_F(SshLinkTest, CarriesFilesWhileTheServerAsksForNewKeys) {
   sshd_->configure("RekeyLimit 1M");
   sshd_->restart();

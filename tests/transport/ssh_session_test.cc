@@ -144,6 +144,29 @@ TEST_F(SshSessionTest, H14NeverBlocksOnARemoteThatStopsReading) {
   sshd_->signal_sessions(SIGKILL);
 }
 
+TEST_F(SshSessionTest, SendsNoMoreThanMayWaitThereUnread) {
+  const auto session = connected();
+  sshd_->signal_sessions(SIGSTOP);
+  session->set_unread_max(300'000);
+  const Bytes chunk(1U << 16);
+  const auto taken = [&] {
+    std::size_t sum = 0;
+    for (std::size_t put = 1; put > 0; sum += put) {
+      put = session->write_some(chunk).value();
+    }
+    return sum;
+  };
+  EXPECT_EQ(taken(), 300'000U);
+  EXPECT_FALSE(session->can_take());
+  EXPECT_TRUE(session->holds_back() || session->wants_write());
+  session->set_unread_max(400'000);
+  EXPECT_EQ(taken(), 100'000U);
+  sshd_->signal_sessions(SIGCONT);
+  EXPECT_EQ(read_text(*session, 400'000).size(), 400'000U) << "cat(1) gives it back";
+  EXPECT_GT(taken(), 0U) << "what was read counts no more";
+  sshd_->signal_sessions(SIGKILL);
+}
+
 TEST_F(SshSessionTest, TellsExitStatusAndLastLineOfStderr) {
   sshd_->set_forced_command("printf 'early\\nno archive in /x\\nHINT: mount it\\n' >&2; exit 3");
   const auto session = connected();
