@@ -79,12 +79,14 @@ ExpireService::Options expire_options(const Config& config, const NodeList& node
   return options;
 }
 
-FetchService::Options fetch_options(const Config& config, const NodeList& nodes) {
+FetchService::Options fetch_options(const Config& config, const NodeList& nodes,
+                                    std::function<void()> on_repaired) {
   FetchService::Options options;
   options.nodes = nodes;
   options.quorum = config.quorum;
   options.on_quorum_loss = config.cluster.on_quorum_loss;
   options.prefetch = static_cast<std::size_t>(config.restore.prefetch);
+  options.on_repaired = std::move(on_repaired);
   return options;
 }
 

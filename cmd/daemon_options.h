@@ -33,7 +33,8 @@ PushService::Options push_options(const Config& config, const NodeList& nodes,
 
 ExpireService::Options expire_options(const Config& config, const NodeList& nodes);
 
-FetchService::Options fetch_options(const Config& config, const NodeList& nodes);
+FetchService::Options fetch_options(const Config& config, const NodeList& nodes,
+                                    std::function<void()> on_repaired);
 
 // Nothing is spooled where a server's pg_wal is known to be in another file system than the
 // archive: moving a file there would be a copy.

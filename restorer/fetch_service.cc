@@ -450,6 +450,7 @@ void FetchService::act(FetchId id, const FetchEnded& action) {
   if (action.verdict != FetchVerdict::kFound) {
     release_waiters(id);
   }
+  const bool repaired = !found->second.bad_copy.empty() && action.verdict == FetchVerdict::kFound;
   const std::vector<Waiter> waiters = std::move(found->second.waiters);
   const AnswerHandler on_answer = std::move(found->second.on_answer);
   fetches_.erase(found);
@@ -457,6 +458,9 @@ void FetchService::act(FetchId id, const FetchEnded& action) {
     waiter.on_answer(action);
   }
   on_answer(action);
+  if (repaired && options_.on_repaired) {
+    options_.on_repaired();
+  }
 }
 
 }  // namespace pgwalship

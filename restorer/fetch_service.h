@@ -32,6 +32,9 @@ class FetchService final : public LinkSet::Observer {
     Quorum quorum;
     OnQuorumLoss on_quorum_loss = OnQuorumLoss::kWait;
     std::size_t prefetch = 0;  // segments ahead of a recovery
+    // A bad copy here was replaced: its name was gone for a moment, and who saw that may have
+    // recorded that a file vanished. May be empty.
+    std::function<void()> on_repaired{};
   };
   // Everything is borrowed. `disk` stores, `scans` verifies, those of `ahead` do both for a
   // recovery, `quiet` for what nobody waits for. Without a spool nothing is unpacked here.

@@ -61,20 +61,23 @@ class FetchServiceTest : public testing::Test {
 
   LinkedNode node_{2};
   Spool spool_{node_.file_system(), {.directory = node_.store().directory(), .boot = "a boot"}};
-  FetchService fetches_{
-      {.nodes = node_.nodes(), .quorum = Quorum::parse("ANY 1 (*)").value(), .prefetch = 4},
-      {node_.loop(),
-       node_.disk(),
-       node_.scans(),
-       {&node_.quiet()},
-       node_.quiet(),
-       node_.links(),
-       node_.store(),
-       node_.index(),
-       node_.log(),
-       &spool_}};
+  FetchService fetches_{{.nodes = node_.nodes(),
+                         .quorum = Quorum::parse("ANY 1 (*)").value(),
+                         .prefetch = 4,
+                         .on_repaired = [this] { ++repaired_; }},
+                        {node_.loop(),
+                         node_.disk(),
+                         node_.scans(),
+                         {&node_.quiet()},
+                         node_.quiet(),
+                         node_.links(),
+                         node_.store(),
+                         node_.index(),
+                         node_.log(),
+                         &spool_}};
   const WalFile file_ = wal_file(5);
   std::vector<FetchEnded> answers_;
+  int repaired_ = 0;
 };
 
 TEST_F(FetchServiceTest, BringsAFileFromThePeerThatHasIt) {
@@ -139,6 +142,7 @@ TEST_F(FetchServiceTest, RepairReplacesABadCopyAndKeepsItInQuarantine) {
   EXPECT_EQ(answer().verdict, FetchVerdict::kFound);
   EXPECT_TRUE(is_good_here(file_));
   EXPECT_EQ(quarantined(), 1U);
+  EXPECT_EQ(repaired_, 1);
 }
 
 // Else a peer that this node cannot ask would see no difference, and never send its good one.

@@ -137,9 +137,13 @@ void Daemon::act(std::uint64_t id, const FetchEnded& action) {
       return [] {};
     });
   }
+  const bool repaired = found->second.bad_here && action.verdict == FetchVerdict::kFound;
   const FetchHandler on_ended = std::move(found->second.on_ended);
   fetches_.erase(found);
   on_ended(action);
+  if (repaired && shipper_) {
+    feed(ArchiveGrew{});
+  }
 }
 
 }  // namespace pgwalship::sim
