@@ -11,6 +11,7 @@ from stage import ready, wait_until
 
 TITLE = "recovery of a base backup, all WAL on a peer"
 BASELINE = "WAL already in pg_wal"
+READY = "mv of a file that lies ready"
 AHEAD, ALONE = "pgwalship", "pgwalship, prefetch = 0"
 ASYNC, SYNC = "pgBackRest async, ssh, zst-3", "pgBackRest sync, ssh, zst-3"
 
@@ -22,6 +23,21 @@ class InPlace:
 
     def prepare(self, copy, names):
         pass
+
+
+class Move:
+    """The floor of any restore_command: PostgreSQL starts a shell for each segment, and waits."""
+
+    name = READY
+
+    def __init__(self, stage):
+        self.stage, self.files = stage, stage.top / "ready"
+        self.command = f"mv {self.files}/%f %p"
+
+    def prepare(self, copy, names):
+        shutil.rmtree(self.files, ignore_errors=True)
+        self.stage.directory(self.files)
+        self.stage.run("cp", *(self.stage.data / "pg_wal" / name for name in names), self.files)
 
 
 class Fetch:
@@ -133,7 +149,7 @@ def contenders(stage, cluster, names):
         get_sync = rivals.PgBackRest(cluster, SYNC, asynchronous=False, repositories=1)
         get_sync.repository = get_async.repository  # one repository, two ways to read it
     archive(stage, cluster, names, get_async)
-    found = [InPlace(), Fetch(cluster, AHEAD, 8), Fetch(cluster, ALONE, 0)]
+    found = [InPlace(), Move(stage), Fetch(cluster, AHEAD, 8), Fetch(cluster, ALONE, 0)]
     return found + [ArchiveGet(rival) for rival in (get_async, get_sync) if rival]
 
 
