@@ -62,7 +62,7 @@ void FilePull::drop_staged() {
     std::unique_ptr<SpooledFile> unpacked;
   };
   std::ignore = machine_.storer.post(
-      [left = std::make_shared<Left>(std::move(staged_), std::move(unpacked_))] {
+      [left = std::make_shared<Left>(Left{std::move(staged_), std::move(unpacked_)})] {
         *left = {};
         return Worker::Completion([] {});
       });
