@@ -204,12 +204,9 @@ void Shipper::note_vanished(const Compared& event, TimePoint now) {
     return;  // perhaps nobody has looked
   }
   Peer& peer = peers_.at(event.peer);
-  if (std::exchange(self_vanished_, event.self_vanished) != event.self_vanished) {
-    if (self_vanished_ != 0) {
-      meet_newcomer(options_.nodes.self, now);
-    } else {
-      report(Gravity::kInfo, "the archive here is complete again after files had vanished");
-    }
+  if (std::exchange(self_vanished_, event.self_vanished) != event.self_vanished &&
+      self_vanished_ != 0) {
+    meet_newcomer(options_.nodes.self, now);
   }
   if (std::exchange(peer.view.vanished, event.peer_vanished) != event.peer_vanished &&
       peer.view.vanished != 0) {

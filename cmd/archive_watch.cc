@@ -3,6 +3,7 @@
 #include "base/directory_watch.h"
 #include "base/words.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -11,6 +12,8 @@ namespace pgwalship {
 namespace {
 
 constexpr std::chrono::minutes kVanishedInterval{1};
+// Peers bring back what vanished within a minute or two.
+constexpr std::chrono::seconds kLookInterval{5};
 
 }  // namespace
 
@@ -43,6 +46,9 @@ void ArchiveWatch::on_vanished(const std::vector<WalName>& names) {
   first_ = vanished_ == 0 ? names.front().text() : first_;
   last_ = names.back().text();
   vanished_ += names.size();
+  ++times_;
+  lacks_ = true;
+  look_at_ = machine_.loop.now() + kLookInterval;
   machine_.pushes.archive_grew();
 }
 
@@ -52,7 +58,30 @@ TimePoint ArchiveWatch::tick(TimePoint now) {
     vanished_ = 0;
     tell_at_ = now + kVanishedInterval;
   }
-  return vanished_ > 0 ? tell_at_ : kNever;
+  if (now >= look_at_) {
+    look_at_ = kNever;
+    look();
+  }
+  return std::min(look_at_, vanished_ > 0 ? tell_at_ : kNever);
+}
+
+// Also those who fill this archive call it whole again, without a word to this process.
+void ArchiveWatch::look() {
+  const bool posted = machine_.looks.post([this, times = times_]() -> Worker::Completion {
+    const Result<ArchiveStore::Vanished> found = machine_.store.vanished();
+    return [this, times, lacks = !found.ok() || found.value().mark != 0] {
+      if (times != times_) {
+        return;  // more has vanished since: that has its own look
+      }
+      if (std::exchange(lacks_, lacks) && !lacks) {
+        machine_.log.info("the archive here is complete again after files had vanished");
+      }
+      look_at_ = lacks ? machine_.loop.now() + kLookInterval : kNever;
+    };
+  });
+  if (!posted) {
+    look_at_ = machine_.loop.now() + kLookInterval;
+  }
 }
 
 void ArchiveWatch::tell() {

@@ -7,8 +7,10 @@
 #include "base/event_loop.h"
 #include "base/log.h"
 #include "base/worker.h"
+#include "wal/archive_store.h"
 #include "wal/live_index.h"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,7 @@ class ArchiveWatch {
     LiveIndex& index;
     PushService& pushes;
     ArchiveGauge& gauge;
+    const ArchiveStore& store;
     Log& log;
   };
   ArchiveWatch(std::string directory, Machine machine)
@@ -37,6 +40,7 @@ class ArchiveWatch {
  private:
   void on_vanished(const std::vector<WalName>& names);
   void tell();
+  void look();
 
   const std::string directory_;
   Machine machine_;
@@ -45,6 +49,10 @@ class ArchiveWatch {
   std::string first_;
   std::string last_;
   TimePoint tell_at_{};
+  // Whether all of it is back: looked at from the start on, until it is.
+  bool lacks_ = false;
+  std::uint64_t times_ = 0;  // how often something vanished
+  TimePoint look_at_{};
 };
 
 }  // namespace pgwalship
