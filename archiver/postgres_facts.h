@@ -37,6 +37,7 @@ struct PostgresFacts {
   std::uint32_t writes_timeline = 0;  // what a primary writes now is of this one
   std::uint64_t streamed_lsn = 0;     // durable on the standby that has the most; 0: none streams
   std::uint64_t hidden_standbys = 0;  // connected ones that this role may not look at
+  bool elsewhere = false;             // no server runs in [postgres] data-directory
   TimePoint asked_at{};               // all of it is as old as that
 };
 
@@ -53,12 +54,14 @@ class PostgresNews {
   std::vector<Line> take(PostgresFacts facts, std::uint64_t archive_system_id);
 
   // Nothing before the first answer. While the server is not reachable the other fields are those
-  // of its last answer; `error` also says when it is the server of another cluster.
+  // of its last answer; `error` also says when it is the server of another cluster. `elsewhere` is
+  // what two answers in a row had: after one it may have been stopped before anybody looked.
   const std::optional<PostgresFacts>& latest() const { return latest_; }
 
  private:
   std::optional<PostgresFacts> latest_;
   std::uint64_t foreign_id_ = 0;  // the one that was complained about
+  bool seen_elsewhere_ = false;   // by the answer before
 };
 
 }  // namespace pgwalship

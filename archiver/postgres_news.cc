@@ -1,5 +1,7 @@
 #include "archiver/postgres_facts.h"
 
+#include <utility>
+
 namespace pgwalship {
 
 std::vector<PostgresNews::Line> PostgresNews::take(PostgresFacts facts,
@@ -7,12 +9,16 @@ std::vector<PostgresNews::Line> PostgresNews::take(PostgresFacts facts,
   std::vector<Line> lines;
   const bool first = !latest_.has_value();
   const bool was_reachable = !first && latest_->reachable;
+  const bool was_elsewhere = !first && latest_->elsewhere;
+  const bool seen_before = std::exchange(seen_elsewhere_, facts.reachable && facts.elsewhere);
+  facts.elsewhere = seen_before && seen_elsewhere_;
   if (!facts.reachable) {
     if (first || was_reachable) {
       lines.push_back({LogLevel::kWarning, "PostgreSQL cannot be asked: " + facts.error});
     }
     PostgresFacts last = std::move(latest_).value_or(PostgresFacts{});
     last.reachable = false;
+    last.elsewhere = false;
     last.error = std::move(facts.error);
     latest_ = std::move(last);
     return lines;
@@ -33,6 +39,12 @@ std::vector<PostgresNews::Line> PostgresNews::take(PostgresFacts facts,
     }
   }
   foreign_id_ = is_foreign ? facts.system_id : 0;
+  if (facts.elsewhere && !was_elsewhere) {
+    lines.push_back({LogLevel::kWarning,
+                     "PostgreSQL answers, but no server runs in [postgres] data-directory\n"
+                     "HINT: name the directory that SHOW data_directory prints there, and restart "
+                     "pgwalshipd"});
+  }
   latest_ = std::move(facts);
   return lines;
 }

@@ -267,7 +267,8 @@ Json look_ahead_json(const LookAhead::View* view, const std::string& role, TimeP
 // The server knows best, while it answers; that it was recovering to a point in time, or has
 // stopped since it was asked, the disk does.
 std::string current_role(const StatusInputs& in) {
-  if (in.postgres == nullptr || !in.postgres->reachable || in.disk.role == "stopped") {
+  if (in.postgres == nullptr || !in.postgres->reachable ||
+      (in.disk.role == "stopped" && !in.postgres->elsewhere)) {
     return in.disk.role;
   }
   if (in.postgres->role == PostgresFacts::Role::kPrimary) {
@@ -353,8 +354,11 @@ Json postgresql_json(const StatusInputs& in) {
     const PostgresFacts& facts = *in.postgres;
     postgresql["reachable"] = facts.reachable;
     postgresql["error"] = facts.error;
-    postgresql["archived"] = facts.archived_count;
-    postgresql["failed"] = facts.failed_count;
+    postgresql["elsewhere"] = facts.elsewhere;
+    if (facts.server_version != 0) {  // else it never answered, and 0 would be a lie
+      postgresql["archived"] = facts.archived_count;
+      postgresql["failed"] = facts.failed_count;
+    }
     postgresql["last_archived"] = facts.last_archived_wal;
     postgresql["last_failed"] = facts.last_failed_wal;
     postgresql["lsn"] = facts.current_lsn;

@@ -334,6 +334,11 @@ class Examination {
     const ReportJson& postgresql = report_field(report_, "postgresql");
     const auto reachable = report_flag(postgresql, "reachable");
     const std::string error = report_text(postgresql, "error");
+    if (report_flag(postgresql, "elsewhere").value_or(false)) {
+      find(CheckLevel::kWarning,
+           "PostgreSQL answers, but no server runs in [postgres] data-directory",
+           "name the directory that SHOW data_directory prints there, and restart pgwalshipd");
+    }
     if (!reachable || error.empty()) {
       return;
     }

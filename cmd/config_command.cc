@@ -8,6 +8,7 @@
 #include "cmd/peer_checks.h"
 #include "cmd/session_options.h"
 #include "cmd/setup_program.h"
+#include "wal/data_directory.h"
 
 #include <iterator>
 #include <poll.h>
@@ -107,8 +108,10 @@ std::vector<CheckLine> check_all(const Config& config, const ActingUser& user) {
     postgres.skip("settings", "[postgres] conninfo is not set: it is not asked");
     append(lines, postgres.take());
   } else {
-    append(lines,
-           postgres_checks(config, ask_postgres(clock, config.postgres.conninfo), machine.archive));
+    PostgresFacts facts = ask_postgres(clock, config.postgres.conninfo);
+    const std::string& home = config.postgres.data_directory;
+    facts.elsewhere = !home.empty() && !DataDirectory(file_system, home).running_server();
+    append(lines, postgres_checks(config, facts, machine.archive));
   }
   append(lines, check_peers(clock, config, machine.archive.system_id));
   return lines;

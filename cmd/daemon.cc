@@ -33,6 +33,7 @@
 #include "transport/ssh_link.h"
 #include "wal/archive_lock.h"
 #include "wal/archive_store.h"
+#include "wal/data_directory.h"
 #include "wal/live_index.h"
 
 #include <csignal>
@@ -281,15 +282,18 @@ void Daemon::Parts::take_client(Fd socket) {
 void Daemon::Parts::on_postgres() {
   while (std::optional<PostgresFacts> answer = postgres->next()) {
     // Dropped when the disk is too slow: the next answer is soon.
-    std::ignore = workers.scans().post([this, facts = std::move(*answer)]() -> Worker::Completion {
-      const Result<std::uint64_t> pinned = store.system_id();
-      return [this, facts, id = pinned.ok() ? pinned.value() : 0] {
-        expiry.on_postgres(facts, id);
-        for (const PostgresNews::Line& line : postgres_news.take(facts, id)) {
-          log.write(line.level, line.text);
-        }
-      };
-    });
+    std::ignore = workers.scans().post(
+        [this, facts = std::move(*answer),
+         home = config.postgres.data_directory]() mutable -> Worker::Completion {
+          const Result<std::uint64_t> pinned = store.system_id();
+          facts.elsewhere = !home.empty() && !DataDirectory(file_system, home).running_server();
+          return [this, facts, id = pinned.ok() ? pinned.value() : 0] {
+            expiry.on_postgres(facts, id);
+            for (const PostgresNews::Line& line : postgres_news.take(facts, id)) {
+              log.write(line.level, line.text);
+            }
+          };
+        });
   }
 }
 

@@ -29,6 +29,12 @@ class PostgresLines {
     const bool primary = facts_.role == PostgresFacts::Role::kPrimary;
     lines_.ok("connection", "version " + std::to_string(facts_.server_version / 10'000) +
                                 (primary ? ", primary" : ", standby"));
+    if (facts_.elsewhere) {
+      lines_.fail(
+          "data directory",
+          "no server runs in '" + config_.postgres.data_directory + "', and yet one answers",
+          "[postgres] data-directory: name what SHOW data_directory prints");
+    }
     check_identity();
     check_archiving();
     check_restoring();

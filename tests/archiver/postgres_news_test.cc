@@ -21,6 +21,13 @@ class PostgresNewsTest : public testing::Test {
     facts.archived_count = 5;
     return take(facts, pinned);
   }
+  std::vector<std::string> answers_from_elsewhere() {
+    PostgresFacts facts;
+    facts.reachable = true;
+    facts.system_id = kOurs;
+    facts.elsewhere = true;
+    return take(facts, kOurs);
+  }
   std::vector<std::string> is_silent(const std::string& error = "no such file") {
     PostgresFacts facts;
     facts.error = error;
@@ -90,6 +97,29 @@ TEST_F(PostgresNewsTest, H48ARestartOfAForeignServerIsNoNewComplaint) {
   answers(kForeign);
   is_silent();
   EXPECT_THAT(answers(kForeign), ElementsAre("info: PostgreSQL answers again"));
+}
+
+// Once is no proof: it may have been stopped before anybody looked into its directory.
+TEST_F(PostgresNewsTest, WarnsOnceOfAServerThatTwiceRanInAnotherDirectory) {
+  answers();
+  EXPECT_THAT(answers_from_elsewhere(), IsEmpty());
+  EXPECT_FALSE(news_.latest()->elsewhere);
+  EXPECT_THAT(answers_from_elsewhere(),
+              ElementsAre(StartsWith("warning: PostgreSQL answers, but no "
+                                     "server runs in [postgres] data-")));
+  EXPECT_TRUE(news_.latest()->elsewhere);
+  EXPECT_THAT(answers_from_elsewhere(), IsEmpty());
+  answers();
+  EXPECT_FALSE(news_.latest()->elsewhere);
+}
+
+TEST_F(PostgresNewsTest, AServerThatWasStoppedRunsNowhere) {
+  answers_from_elsewhere();
+  answers_from_elsewhere();
+  is_silent();
+  EXPECT_FALSE(news_.latest()->elsewhere);
+  EXPECT_THAT(answers_from_elsewhere(), ElementsAre("info: PostgreSQL answers again"));
+  EXPECT_FALSE(news_.latest()->elsewhere);
 }
 
 TEST_F(PostgresNewsTest, AnArchiveThatIsNotPinnedYetTakesAnyCluster) {

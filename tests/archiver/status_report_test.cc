@@ -84,6 +84,7 @@ TEST_F(StatusReportTest, CarriesWhatTheServerAnswered) {
   EXPECT_EQ(report()["postgresql"], (nlohmann::json{{"role", "primary"},
                                                     {"reachable", true},
                                                     {"error", ""},
+                                                    {"elsewhere", false},
                                                     {"archived", 5},
                                                     {"failed", 2},
                                                     {"last_archived", "000000010000000000000005"},
@@ -213,6 +214,21 @@ TEST_F(StatusReportTest, KnowsFromTheDiskThatAServerHasStoppedSinceItWasAsked) {
   answers(PostgresFacts::Role::kPrimary);
   disk_.role = "stopped";
   EXPECT_EQ(report()["role"], "stopped");
+}
+
+TEST_F(StatusReportTest, AServerThatRunsInAnotherDirectoryIsNotStopped) {
+  answers(PostgresFacts::Role::kPrimary);
+  facts_->elsewhere = true;
+  disk_.role = "stopped";
+  EXPECT_EQ(report()["role"], "primary");
+  EXPECT_EQ(report()["postgresql"]["elsewhere"], true);
+}
+
+TEST_F(StatusReportTest, AServerThatNeverAnsweredHasNoCounters) {
+  facts_.emplace();
+  facts_->error = "no such file";
+  EXPECT_FALSE(report()["postgresql"].contains("archived"));
+  EXPECT_FALSE(report()["postgresql"].contains("failed"));
 }
 
 TEST_F(StatusReportTest, AServerThatIsAwayHasTheRoleTheDiskTells) {

@@ -216,6 +216,11 @@ TEST_F(CheckRules, ARefusingServerIsAWarningUnlessItIsStopped) {
   EXPECT_EQ(result().level, CheckLevel::kOk);
 }
 
+TEST_F(CheckRules, AServerThatRunsInAnotherDirectoryIsAWarning) {
+  report_["postgresql"]["elsewhere"] = true;
+  expect(result(), CheckLevel::kWarning, "no server runs in [postgres] data-directory");
+}
+
 TEST_F(CheckRules, H50FilesThatPostgreSQLDoesNotAskForAreAWarning) {
   report_["look_ahead"] = {{"ahead", 3}};
   EXPECT_EQ(result().level, CheckLevel::kOk);

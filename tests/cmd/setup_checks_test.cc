@@ -177,6 +177,12 @@ TEST(PostgresChecks, FindWhatIsSetWrongly) {
   EXPECT_EQ(line(lines, "wal_segment_size").state, State::kWarning);
 }
 
+TEST(PostgresChecks, FindAServerThatRunsInAnotherDirectory) {
+  PostgresFacts facts = server();
+  facts.elsewhere = true;
+  EXPECT_EQ(line(postgres_checks(config(), facts, {}), "data directory").state, State::kFailed);
+}
+
 TEST(PostgresChecks, SayThatTheServerIsAway) {
   PostgresFacts facts;
   facts.error = "no such socket";

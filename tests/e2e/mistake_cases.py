@@ -1,6 +1,27 @@
 """Mistakes that operators make: what is said of each must lead to what is wrong."""
 
-from harness import Case, segment, segment_name, sha256, wait_until
+import shutil
+
+from harness import Case, postgres_bin, segment, segment_name, sha256, wait_until
+
+
+class AnotherDataDirectory(Case):
+    def test_the_server_that_answers_is_not_called_stopped(self):
+        cluster = self.cluster(postgres=True)
+        other = cluster.dir / "node1" / "other"
+        other.mkdir()
+        shutil.chown(other, cluster.user)
+        made = cluster.run([f"{postgres_bin()}/initdb", "-N", "-A", "trust", "-D", other])
+        self.assertEqual(made.code, 0, made)
+        cluster.configure("node1", "postgres", data_directory=other)
+        cluster.stop_daemon("node1")
+        cluster.start_daemon("node1")
+        words = "PostgreSQL answers, but no server runs in [postgres] data-directory"
+        wait_until(lambda: words in cluster.log("node1"), 30, "the log says it")
+        self.assertEqual(cluster.status("node1")["role"], "primary")
+        self.assertIn(words, cluster.pgwalship("node1", "status").out)
+        self.assertEqual(cluster.pgwalship("node1", "check").code, 1)
+        self.assertIn("no server runs in", cluster.pgwalship("node1", "config", "--check").out)
 
 
 class RemovedByHand(Case):
