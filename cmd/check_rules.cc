@@ -112,7 +112,8 @@ class Examination {
     }
     find(std::max(CheckLevel::kWarning, above(since, limits_.quorum)),
          "quorum " + expression + " not held for " + ago(since) + (why.empty() ? "" : ": " + why),
-         "start the peers that are down; without a quorum pg_wal fills");
+         "start the peers that are down, or mend what is said of them; without a quorum pg_wal "
+         "fills");
   }
 
   void pushes() {
@@ -346,7 +347,8 @@ class Examination {
       find(CheckLevel::kCritical, "PostgreSQL is of another cluster: " + error,
            "check [postgres] conninfo and [archive] directory");
     } else if (report_text(postgresql, "role") != "stopped") {
-      find(CheckLevel::kWarning, "PostgreSQL cannot be asked: " + error);
+      find(CheckLevel::kWarning, "PostgreSQL cannot be asked: " + error,
+           "try psql with [postgres] conninfo, as the user that runs pgwalshipd");
     }
   }
 

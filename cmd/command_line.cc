@@ -19,7 +19,7 @@ constexpr const char* kSurplus = "surplus words";
 constexpr int kStyle = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
 
 Error usage_error(const std::string& message) {
-  return Error{Errc::kInvalid, message, ""};
+  return Error{Errc::kInvalid, message, "--help after the verb shows what it takes"};
 }
 
 // How many of the words stand before the verb.

@@ -373,10 +373,12 @@ Result<Config> parse_config(std::string_view text, const std::string& path,
 Result<Config> load_config(const std::string& path, const LoadOptions& options) {
   const auto text = read_file(path);
   if (!text.ok()) {
+    const std::string& hint = text.error().hint;
     return Error{Errc::kInvalid, "configuration: " + text.error().message,
-                 "name the file with --config FILE before the verb, or with PGWALSHIP_CONFIG; the "
-                 "default is " +
-                     std::string(kDefaultConfigPath)};
+                 !hint.empty() ? hint
+                               : "name the file with --config FILE before the verb, or with "
+                                 "PGWALSHIP_CONFIG; the default is " +
+                                     std::string(kDefaultConfigPath)};
   }
   return parse_config(text.value(), path, options);
 }

@@ -13,6 +13,11 @@ Error invalid(std::string what, std::string hint) {
   return Error{Errc::kInvalid, std::move(what), std::move(hint)};
 }
 
+// What may not be used need not be made: there is a hint of its own for that.
+Error invalid(const Error& error, const std::string& hint) {
+  return invalid(error.message, error.hint.empty() ? hint : error.hint);
+}
+
 Result<struct stat> examine(const std::string& path) {
   struct stat found {};
   if (::stat(path.c_str(), &found) != 0) {
@@ -24,13 +29,13 @@ Result<struct stat> examine(const std::string& path) {
 Result<void> check_directory(const std::string& path, const std::string& hint) {
   const auto found = examine(path);
   if (!found.ok()) {
-    return invalid(found.error().message, hint);
+    return invalid(found.error(), hint);
   }
   if (!S_ISDIR(found.value().st_mode)) {
     return invalid("'" + path + "' is not a directory", hint);
   }
   if (::access(path.c_str(), R_OK | W_OK | X_OK) != 0) {
-    return invalid(errno_error("use '" + path + "'", errno).message, hint);
+    return invalid(errno_error("use '" + path + "'", errno), hint);
   }
   return {};
 }
@@ -38,13 +43,13 @@ Result<void> check_directory(const std::string& path, const std::string& hint) {
 Result<void> check_readable(const std::string& path, const std::string& hint) {
   const auto found = examine(path);
   if (!found.ok()) {
-    return invalid(found.error().message, hint);
+    return invalid(found.error(), hint);
   }
   if (!S_ISREG(found.value().st_mode)) {
     return invalid("'" + path + "' is not a file", hint);
   }
   if (::access(path.c_str(), R_OK) != 0) {
-    return invalid(errno_error("read '" + path + "'", errno).message, hint);
+    return invalid(errno_error("read '" + path + "'", errno), hint);
   }
   return {};
 }

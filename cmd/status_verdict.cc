@@ -113,12 +113,14 @@ std::string unarchived_text(const ReportJson& report) {
     return "";
   }
   std::string text = "not archived yet: " + rounded_size(*bytes) + ", ";
+  const bool stopped = report_text(server, "role") == "stopped";
+  const std::string there = stopped ? "on this stopped server" : "on the primary";
   if (const auto alone = report_number(server, "alone_bytes"); !alone) {
-    text += "on the primary; the role of [postgres] conninfo may not see what its standbys have";
+    text += there + "; the role of [postgres] conninfo may not see what its standbys have";
   } else if (*alone == 0) {
-    text += "on the primary and a standby that streams";
+    text += there + " and a standby that " + (stopped ? "streamed" : "streams");
   } else {
-    text += (*alone < *bytes ? rounded_size(*alone) + " of it " : "") + "on the primary alone";
+    text += (*alone < *bytes ? rounded_size(*alone) + " of it " : "") + there + " alone";
   }
   const double age = report_number_or_zero(server, "age_seconds");
   return text + (age >= kOldSeconds ? ", as of " + rounded_time(age) + " ago" : "") + "\n";

@@ -66,11 +66,10 @@ std::string postgresql(const Json& report, Colours colours) {
   if (const std::string lsn = report_words(server, "lsn"); !lsn.empty()) {
     text += ", at " + lsn;
   }
-  if (report_number(server, "ready")) {
+  if (const auto ready = report_number(server, "ready")) {
     text += ", " + count_of(server, "ready", "segment waits", "segments wait") + " in pg_wal";
-    if (const std::string age = age_of(server, "oldest_ready_age_seconds"); !age.empty()) {
-      text += ", the oldest for " + age;
-    }
+    const std::string age = age_of(server, "oldest_ready_age_seconds");
+    text += *ready == 0 || age.empty() ? "" : ", the oldest for " + age;
   }
   if (const auto age = report_number(server, "age_seconds"); age.value_or(0) >= kOldSeconds) {
     text += "; asked " + rounded_time(*age) + " ago";

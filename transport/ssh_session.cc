@@ -35,7 +35,9 @@ Result<void> check_readable(const std::string& path, std::string_view what, std:
   if (::access(path.c_str(), R_OK) != 0) {
     Error error = errno_error(std::string(what) + " '" + path + "'", errno);
     error.code = Errc::kInvalid;
-    error.hint = std::move(hint);
+    if (error.hint.empty()) {  // it is not there; else it may not be read
+      error.hint = std::move(hint);
+    }
     return error;
   }
   return {};

@@ -54,7 +54,8 @@ TEST(Arguments, MustAllBeThereAndNoMore) {
   EXPECT_EQ(parse_arguments(syntax, {"a", "b", "c", "d"}).error().message,
             "'c' is one argument too many");
   EXPECT_EQ(parse_arguments({}, {"c"}).error().message, "'c' is one argument too many");
-  EXPECT_FALSE(parse_arguments(syntax, {"a", "b", "--force"}).ok());
+  EXPECT_EQ(parse_arguments(syntax, {"a", "b", "--force"}).error().hint,
+            "--help after the verb shows what it takes");
 }
 
 TEST(Arguments, KnowOptionsAndFlags) {

@@ -63,6 +63,22 @@ TEST(StatusVerdict, SaysWhatOfThePrimarysWalIsNotArchived) {
                 "not see what its standbys have\n");
 }
 
+TEST(StatusVerdict, CallsNoStoppedServerThePrimary) {
+  const auto stopped = [](const std::string& alone) {
+    return verdict((R"json({"quorum": {"expression": "NONE", "held": true},
+        "archive": {"last_segment": "000000010000000000000007"},
+        "postgresql": {"role": "stopped", "lsn": "0/8500000", "unarchived_bytes": 5242880,
+                       "alone_bytes": )json" +
+                    alone + "}}")
+                       .c_str());
+  };
+  EXPECT_EQ(stopped("5242880"),
+            kUpToSeven + "not archived yet: 5 MB, on this stopped server alone\n");
+  EXPECT_EQ(stopped("0"), kUpToSeven +
+                              "not archived yet: 5 MB, on this stopped server and a standby that "
+                              "streamed\n");
+}
+
 TEST(StatusVerdict, SaysNothingOfWhatIsArchivedToTheLastByte) {
   EXPECT_EQ(verdict_of_primary(R"json(, "lsn": "0/8000000", "unarchived_bytes": 0,
                                       "alone_bytes": 0)json"),
@@ -92,7 +108,8 @@ TEST(StatusVerdict, IsNotSafeFromTheFirstMomentWithoutAQuorum) {
   EXPECT_EQ(verdict(R"json({"quorum": {"expression": "ANY 1 (*)", "held": false,
                                        "since_seconds": 1, "why": "pgdb2 is down"}})json"),
             "NOT SAFE: quorum ANY 1 (*) not held for 1 s: pgdb2 is down\n"
-            "HINT: start the peers that are down; without a quorum pg_wal fills\n"
+            "HINT: start the peers that are down, or mend what is said of them; without a quorum "
+            "pg_wal fills\n"
             "recoverable to what is archived on 1 of 1 node\n");
 }
 

@@ -37,7 +37,7 @@ TEST(StatusView, ShowsTheWholeReport) {
     "postgresql": {"role": "primary", "ready": 4, "lsn": "0/7500000",
                    "age_seconds": 7, "unarchived_bytes": 5242880, "alone_bytes": 1048576}})json"),
             R"json(NOT SAFE: quorum ANY 1 (*) not held for 0 s: pgdb2 is down
-HINT: start the peers that are down; without a quorum pg_wal fills
+HINT: start the peers that are down, or mend what is said of them; without a quorum pg_wal fills
   - only 1MB free for the archive
     HINT: free space there, or let old WAL go: [retention] in pgwalship.conf
   - 1 conflict, the first: B at pgdb3: hashes differ
@@ -155,6 +155,16 @@ TEST(StatusView, H17SaysWhenPgWalFillsUp) {
                       "1 GB free\n"),
             std::string::npos)
       << text;
+}
+
+TEST(StatusView, SaysHowLongTheOldestWaitsWhenOneDoes) {
+  const auto waiting = [](const std::string& ready) {
+    return render(R"json({"postgresql": {"role": "primary", "ready": )json" + ready +
+                  R"json(, "oldest_ready_age_seconds": 0}})json");
+  };
+  EXPECT_NE(waiting("1").find("1 segment waits in pg_wal, the oldest for 0 s\n"),
+            std::string::npos);
+  EXPECT_NE(waiting("0").find("0 segments wait in pg_wal\n"), std::string::npos);
 }
 
 TEST(StatusView, SaysWhatHasExpiredAndWhatIsHeldBack) {

@@ -1,8 +1,33 @@
 """Mistakes that operators make: what is said of each must lead to what is wrong."""
 
+import os
 import shutil
 
 from harness import Case, postgres_bin, segment, segment_name, sha256, wait_until
+
+FORBIDDEN = "its owner and mode, and those of the directories above it"
+
+
+class Unreadable(Case):
+    def test_a_configuration_or_key_that_may_not_be_read_is_not_called_missing(self):
+        cluster = self.cluster(nodes=2)
+        home = cluster.dir / "node1"
+        cluster.stop_daemon("node1")
+        daemon = [cluster.dir / "bin" / "pgwalshipd", "--foreground", "--config",
+                  home / "pgwalship.conf"]
+        os.chmod(home / "id_ed25519", 0)
+        os.chmod(home / "archive", 0o500)
+        outcome = cluster.run(daemon, timeout=20)
+        os.chmod(home / "archive", 0o700)
+        self.assertEqual(outcome.err.count(FORBIDDEN), 2, outcome)
+        self.assertNotIn("keys create", outcome.err)
+        checked = cluster.pgwalship("node1", "config", "--check")
+        self.assertIn(FORBIDDEN, checked.out)
+        self.assertNotIn("keys create", checked.out)
+        os.chmod(home / "pgwalship.conf", 0)
+        outcome = cluster.pgwalship("node1", "status")
+        self.assertEqual(outcome.code, 2, outcome)
+        self.assertIn(FORBIDDEN, outcome.err)
 
 
 class AnotherDataDirectory(Case):
