@@ -137,7 +137,8 @@ class Fetch {
     return judge(*daemon.value(), local, std::move(answer).value());
   }
 
-  // What the daemon may be told so that it gets the next segments ready; nothing where it would not.
+  // What the daemon may be told so that it gets the next segments ready; nothing where it would
+  // not.
   std::optional<Restored> restored(const PlacementResult& placed) const {
     if (config_.restore.prefetch == 0 || placement_.name.kind() != WalKind::kSegment) {
       return std::nullopt;
