@@ -269,7 +269,7 @@ kill -TERM $(cat /run/pgwalship/pgwalshipd.pid); pkill -f '[p]gwalship receive' 
 
     def wait_ssh(self, name):
         end = time.time() + 30
-        while self.lab.run_in(name, "pgrep", "-x", "sshd", check=False).returncode != 0:
+        while self.lab.run_in(name, "bash", "-c", ": </dev/tcp/127.0.0.1/22", check=False).returncode != 0:
             if time.time() > end:
                 raise trial.Failure(f"{name} does not come up")
             time.sleep(0.2)
