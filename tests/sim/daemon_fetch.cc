@@ -142,7 +142,7 @@ void Daemon::act(std::uint64_t id, const FetchEnded& action) {
   fetches_.erase(found);
   on_ended(action);
   if (repaired && shipper_) {
-    feed(ArchiveGrew{});
+    process_.after(Duration::zero(), [this] { feed(ArchiveGrew{}); });
   }
 }
 

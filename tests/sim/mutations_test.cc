@@ -144,10 +144,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{Mutation::kSilenceIsEvidence, {"G5"}}, Case{Mutation::kNewNodesAreEvidence, {"G5"}},
         Case{Mutation::kLocalOnlyFetch, {"G5"}}, Case{Mutation::kNoCatchUp, {"L1"}},
         Case{Mutation::kNoBackFill, {"H41"}}, Case{Mutation::kRepliesGetLost, {"G8"}},
-        Case{Mutation::kPullsUnverified, {"G3"}}, Case{Mutation::kConflictsSpread, {"G2", "G1"}},
-        Case{Mutation::kBadCopiesStay, {"L1"}}, Case{Mutation::kExpiredIsEvidence, {"G5"}},
-        Case{Mutation::kVanishedIsEvidence, {"G5"}}, Case{Mutation::kHeadersAreCopies, {"H38"}},
-        Case{Mutation::kReadIsShipped, {"G1"}}),
+        Case{Mutation::kPullsUnverified, {"G3", "L1"}},
+        Case{Mutation::kConflictsSpread, {"G2", "G1"}}, Case{Mutation::kBadCopiesStay, {"L1"}},
+        Case{Mutation::kExpiredIsEvidence, {"G5"}}, Case{Mutation::kVanishedIsEvidence, {"G5"}},
+        Case{Mutation::kHeadersAreCopies, {"H38"}}, Case{Mutation::kReadIsShipped, {"G1"}}),
     [](const auto& test_case) {
       std::string word(to_word(test_case.param.mutation));
       std::erase(word, '-');
