@@ -20,7 +20,7 @@ namespace pgwalship::sim {
 namespace {
 
 // Generous: only the pages that are touched cost memory.
-constexpr std::size_t kStackBytes = std::size_t{1} << 20;
+constexpr std::size_t kStackBytes = std::size_t{4} << 20;
 
 Fiber* running = nullptr;
 
