@@ -58,11 +58,11 @@ TimePoint ArchiveWatch::tick(TimePoint now) {
     vanished_ = 0;
     tell_at_ = now + kVanishedInterval;
   }
-  if (now >= look_at_) {
+  if (peers_ == Peers::kSome && now >= look_at_) {
     look_at_ = kNever;
     look();
   }
-  return std::min(look_at_, vanished_ > 0 ? tell_at_ : kNever);
+  return std::min(peers_ == Peers::kSome ? look_at_ : kNever, vanished_ > 0 ? tell_at_ : kNever);
 }
 
 // Also those who fill this archive call it whole again, without a word to this process.
@@ -88,13 +88,14 @@ void ArchiveWatch::tell() {
   const std::string files =
       vanished_ == 1 ? first_ + " has"
                      : counted(vanished_, "file") + " (" + first_ + " to " + last_ + ") have";
-  machine_.log.warning(Error{Errc::kNotFound,
-                             "archive '" + directory_ + "': " + files +
-                                 " vanished, and pgwalship did not remove " +
-                                 (vanished_ == 1 ? "it" : "them") +
-                                 "; peers that have what is missing here will bring it back",
-                             "[retention] is what lets old files go on all nodes; find out what "
-                             "else removes files there"}
+  machine_.log.warning(Error{
+      Errc::kNotFound,
+      "archive '" + directory_ + "': " + files + " vanished, and pgwalship did not remove " +
+          (vanished_ == 1 ? "it" : "them") +
+          (peers_ == Peers::kSome ? "; peers that have what is missing here will bring it back"
+                                  : "; there is no peer to bring it back: a recovery stops there"),
+      "[retention] is what lets old files go on all nodes; find out what "
+      "else removes files there"}
                            .text());
 }
 

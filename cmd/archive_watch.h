@@ -27,8 +27,10 @@ class ArchiveWatch {
     const ArchiveStore& store;
     Log& log;
   };
-  ArchiveWatch(std::string directory, Machine machine)
-      : directory_(std::move(directory)), machine_(machine) {}
+  // Whether there are peers that may bring back what vanishes.
+  enum class Peers { kSome, kNone };
+  ArchiveWatch(std::string directory, Peers peers, Machine machine)
+      : directory_(std::move(directory)), peers_(peers), machine_(machine) {}
   ArchiveWatch(const ArchiveWatch&) = delete;
   ArchiveWatch& operator=(const ArchiveWatch&) = delete;
 
@@ -43,6 +45,7 @@ class ArchiveWatch {
   void look();
 
   const std::string directory_;
+  const Peers peers_;
   Machine machine_;
   // What vanished and was not told yet; a file at a time is a line a minute.
   std::size_t vanished_ = 0;

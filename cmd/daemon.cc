@@ -93,6 +93,7 @@ struct Daemon::Parts {
         clocks(nodes, k, links),
         gauge(c.archive.directory, workers.quiet()),
         archive_watch(c.archive.directory,
+                      nodes.size() > 1 ? ArchiveWatch::Peers::kSome : ArchiveWatch::Peers::kNone,
                       {*loop, workers.looks(), index, pushes, gauge, store, l}),
         space(space_options(c), {*loop, workers.scans(), file_system, l}),
         service({ServiceManager::environment_of_process(),

@@ -62,3 +62,11 @@ class RemovedByHand(Case):
             self.assertEqual(cluster.archived("node1", name), data)
         self.assertIn(f"{name} has vanished", cluster.log("node1"))
         self.assertFalse(cluster.status("node1")["archive"]["vanished"])
+
+    def test_a_single_node_promises_nobody_who_brings_it_back(self):
+        cluster = self.cluster(nodes=1)
+        name = segment_name(9)
+        self.assert_push(cluster.push("node1", name, segment(9)), 0)
+        (cluster.archive_dir("node1") / f"{name}.gz").unlink()
+        wait_until(lambda: "there is no peer to bring it back" in cluster.log("node1"), 20, "it is said")
+        self.assertNotIn("will bring it back", cluster.log("node1"))

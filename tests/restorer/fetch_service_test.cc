@@ -1,5 +1,6 @@
 #include "restorer/fetch_service.h"
 
+#include "tests/restorer/fetch_machine.h"
 #include "tests/transport/linked_node.h"
 
 #include <gtest/gtest.h>
@@ -65,16 +66,7 @@ class FetchServiceTest : public testing::Test {
                          .quorum = Quorum::parse("ANY 1 (*)").value(),
                          .prefetch = 4,
                          .on_repaired = [this] { ++repaired_; }},
-                        {node_.loop(),
-                         node_.disk(),
-                         node_.scans(),
-                         {&node_.quiet()},
-                         node_.quiet(),
-                         node_.links(),
-                         node_.store(),
-                         node_.index(),
-                         node_.log(),
-                         &spool_}};
+                        fetch_machine(node_, &spool_)};
   const WalFile file_ = wal_file(5);
   std::vector<FetchEnded> answers_;
   int repaired_ = 0;

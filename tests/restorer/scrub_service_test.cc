@@ -1,5 +1,6 @@
 #include "restorer/scrub_service.h"
 
+#include "tests/restorer/fetch_machine.h"
 #include "tests/transport/linked_node.h"
 
 #include <gtest/gtest.h>
@@ -35,15 +36,7 @@ class ScrubServiceTest : public testing::Test {
 
   LinkedNode node_{1};
   FetchService fetches_{{.nodes = node_.nodes(), .quorum = Quorum::parse("ANY 1 (*)").value()},
-                        {node_.loop(),
-                         node_.disk(),
-                         node_.scans(),
-                         {&node_.quiet()},
-                         node_.quiet(),
-                         node_.links(),
-                         node_.store(),
-                         node_.index(),
-                         node_.log()}};
+                        fetch_machine(node_)};
   std::unique_ptr<ScrubService> scrub_;
   bool ticking_ = false;
 };
