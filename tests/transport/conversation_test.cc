@@ -213,15 +213,19 @@ TEST_F(ConversationTest, ADeclinedOfferIsAnAnswerAndNoBreachOfTheProtocol) {
 
 TEST_F(ConversationTest, PingsWhenItIsTimeAndMeasuresTheRoundTrip) {
   greet();
+  talk_.tick(kStart);
+  const auto first = said();
+  ASSERT_EQ(first.size(), 1U) << "before there is data in its way";
+  ASSERT_TRUE(hear(Pong{std::get<Ping>(first[0]).number}, kStart + 12ms).ok());
+  EXPECT_EQ(talk_.round_trip(), 12ms);
   talk_.tick(kStart + 2s);
   EXPECT_TRUE(said().empty());
   EXPECT_EQ(talk_.next_wakeup(), kStart + 3s);
   talk_.tick(kStart + 3s);
-  const auto messages = said();
-  ASSERT_EQ(messages.size(), 1U);
-  const std::uint64_t number = std::get<Ping>(messages[0]).number;
-  ASSERT_TRUE(hear(Pong{number}, kStart + 3s + 12ms).ok());
-  EXPECT_EQ(talk_.round_trip(), 12ms);
+  const auto second = said();
+  ASSERT_EQ(second.size(), 1U);
+  ASSERT_TRUE(hear(Pong{std::get<Ping>(second[0]).number}, kStart + 3s + 14ms).ok());
+  EXPECT_EQ(talk_.round_trip(), 14ms);
   EXPECT_TRUE(talk_.events().empty()) << "Pong is the link's own business";
 }
 
