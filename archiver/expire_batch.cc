@@ -35,6 +35,7 @@ void ExpireBatch::answer(NodeId peer, std::size_t index, const Result<StatResult
     said = "has other content under the name";
   } else if (!stat.reconciled) {
     said = "was never made complete";
+    said += stat.presence == Presence::kExpired ? " from there on" : "";
   } else {
     holders_.at(index).at(peer) = true;
     said.clear();

@@ -4,8 +4,8 @@
 // A file may go when the peers that hold it satisfy the quorum. A peer holds it that answers that
 // it has it, with the same content where both know theirs; so does one where it has expired,
 // because it left there under this same rule. A peer that is silent, or whose archive was never
-// complete, does not count (ARCHITECTURE.md I3). Files go in order of position: the first that must
-// stay keeps all after it, so that the archive has one floor.
+// made complete from there on, does not count (ARCHITECTURE.md I3). Files go in order of position:
+// the first that must stay keeps all after it, so that the archive has one floor.
 #pragma once
 
 #include "topology/quorum.h"

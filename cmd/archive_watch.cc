@@ -34,12 +34,24 @@ Result<void> ArchiveWatch::start() {
     }
   });
   machine_.index.on_vanished([this](const std::vector<WalName>& names) { on_vanished(names); });
+  scan();
+  return {};
+}
+
+// Until one has succeeded the absence of a file here is no evidence, and who cannot connect to
+// anybody compares nothing that would scan.
+void ArchiveWatch::scan() {
+  scan_at_ = kNever;
   machine_.index.refresh([this](const Result<void>& outcome) {
-    if (!outcome.ok()) {
+    if (outcome.ok()) {
+      cannot_scan_.ends();
+      return;
+    }
+    scan_at_ = machine_.loop.now() + kLookInterval;
+    if (cannot_scan_.begins(outcome.error().text())) {
       machine_.log.warning(outcome.error().text());
     }
   });
-  return {};
 }
 
 void ArchiveWatch::on_vanished(const std::vector<WalName>& names) {
@@ -58,11 +70,15 @@ TimePoint ArchiveWatch::tick(TimePoint now) {
     vanished_ = 0;
     tell_at_ = now + kVanishedInterval;
   }
+  if (now >= scan_at_) {
+    scan();
+  }
   if (peers_ == Peers::kSome && now >= look_at_) {
     look_at_ = kNever;
     look();
   }
-  return std::min(peers_ == Peers::kSome ? look_at_ : kNever, vanished_ > 0 ? tell_at_ : kNever);
+  return std::min(
+      {scan_at_, peers_ == Peers::kSome ? look_at_ : kNever, vanished_ > 0 ? tell_at_ : kNever});
 }
 
 // Also those who fill this archive call it whole again, without a word to this process.

@@ -6,6 +6,7 @@
 #include "archiver/push_service.h"
 #include "base/event_loop.h"
 #include "base/log.h"
+#include "base/trouble.h"
 #include "base/worker.h"
 #include "wal/archive_store.h"
 #include "wal/live_index.h"
@@ -40,6 +41,7 @@ class ArchiveWatch {
   TimePoint tick(TimePoint now);
 
  private:
+  void scan();
   void on_vanished(const std::vector<WalName>& names);
   void tell();
   void look();
@@ -47,6 +49,8 @@ class ArchiveWatch {
   const std::string directory_;
   const Peers peers_;
   Machine machine_;
+  TimePoint scan_at_ = kNever;  // again, after the first scan has failed
+  Trouble cannot_scan_;
   // What vanished and was not told yet; a file at a time is a line a minute.
   std::size_t vanished_ = 0;
   std::string first_;

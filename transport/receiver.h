@@ -66,7 +66,7 @@ class Receiver {
   void on_offer(const Offer& offer);
   void on_stat(Stat stat);
   void answer(const Stat& stat);
-  Result<Presence> absence_of(const WalName& name);
+  Result<void> tell_absence(const WalName& name, StatResult& result);
   bool may_read() const;
   void on_get(Get get);
   void on_compare(CompareRanges asked);

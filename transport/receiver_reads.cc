@@ -41,10 +41,8 @@ void Receiver::answer(const Stat& stat) {
   } else if (present.error().code != Errc::kNotFound) {
     refuse(stat.id, present.error());
     return;
-  } else if (const auto absence = absence_of(stat.name); absence.ok()) {
-    result.presence = absence.value();
-  } else {
-    refuse(stat.id, absence.error());
+  } else if (const auto told = tell_absence(stat.name, result); !told.ok()) {
+    refuse(stat.id, told.error());
     return;
   }
   if (const auto needs = store_.needs(); needs.ok()) {
@@ -57,20 +55,32 @@ void Receiver::answer(const Stat& stat) {
 }
 
 // Of a file that is not there. In this order: what is in doubt no more is recorded.
-Result<Presence> Receiver::absence_of(const WalName& name) {
+Result<void> Receiver::tell_absence(const WalName& name, StatResult& result) {
+  if (!index_.scanned()) {
+    index_.refresh([](const Result<void>&) {});  // the next answer knows more
+  }
   if (index_.in_doubt(name)) {
-    return Presence::kVanished;
+    result.presence = Presence::kVanished;
+    return {};
   }
   TRY_ASSIGN(const ArchiveStore::Absence absence, store_.absence(name));
   switch (absence) {
-    case ArchiveStore::Absence::kExpired:
-      return Presence::kExpired;
+    case ArchiveStore::Absence::kExpired: {
+      result.presence = Presence::kExpired;
+      // Between the floor and what the archive was made complete from it may be missing without
+      // ever having expired here: no reason for others to let go of their copies.
+      TRY_ASSIGN(const SegmentPosition floor, store_.floor());
+      result.reconciled = result.reconciled && name.is_below(floor);
+      break;
+    }
     case ArchiveStore::Absence::kVanished:
-      return Presence::kVanished;
+      result.presence = Presence::kVanished;
+      break;
     case ArchiveStore::Absence::kNeverHere:
+      result.presence = Presence::kAbsent;
       break;
   }
-  return Presence::kAbsent;
+  return {};
 }
 
 // kNotFound is evidence of absence, on which a recovery may end (G5), so it must not come from an

@@ -108,7 +108,7 @@ bool LiveIndex::in_doubt(const WalName& name) {
   const auto looks_at = [&](const std::shared_ptr<Look>& look) {
     return std::ranges::find(look->names, name) != look->names.end();
   };
-  return overflows_ != overflows_seen_ || changed_.contains(file) ||
+  return !scanned_ || overflows_ != overflows_seen_ || changed_.contains(file) ||
          std::ranges::any_of(looks_, looks_at) || index_.find(ArchivePlace::of(name));
 }
 

@@ -73,8 +73,9 @@ class LiveIndex {
   using VanishHandler = std::function<void(const std::vector<WalName>& names)>;
   void on_vanished(VanishHandler handler) { on_vanished_ = std::move(handler); }
   // For who has just seen that there is no such file: whether it was there a moment ago, or may
-  // have been, so that the store cannot say yet that it vanished. Without a watch only what is in
-  // the index is known to have been there.
+  // have been, so that the store cannot say yet that it vanished. Until the first scan has ended
+  // that is so of every name: what went while nothing ran was not noticed yet. Without a watch only
+  // what is in the index is known to have been there.
   bool in_doubt(const WalName& name);
   // How often something was found to have vanished.
   std::uint64_t vanishings() const { return vanishings_; }

@@ -83,6 +83,18 @@ TEST_F(ExpireBatchTest, WhatHasExpiredThereWasThere) {
   EXPECT_EQ(batch_->judge().go.size(), 3U);
 }
 
+// A replaced node is complete from some position on, and what is below never expired there.
+TEST_F(ExpireBatchTest, WhatAReplacedNodeNeverHadIsNotThere) {
+  three_segments("ANY 2 (*)");
+  all_hold(kSecond);
+  all_hold(kThird);
+  StatResult replaced = stat(Presence::kExpired);
+  replaced.reconciled = false;
+  batch_->answer(kThird, 0, replaced);
+  EXPECT_EQ(batch_->judge().go.size(), 0U);
+  EXPECT_THAT(batch_->judge().why, HasSubstr("pgdb3 was never made complete from there on"));
+}
+
 TEST_F(ExpireBatchTest, OtherContentIsNotTheFile) {
   three_segments();
   all_hold(kSecond);

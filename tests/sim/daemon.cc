@@ -70,6 +70,15 @@ void Daemon::watch_archive() {
   });
 }
 
+// As cmd/archive_watch.cc does: until then no absence here is evidence.
+void Daemon::scan_archive() {
+  index_.refresh([this](const Result<void>& outcome) {
+    if (!outcome.ok()) {
+      process_.after(seconds(5), [this] { scan_archive(); });
+    }
+  });
+}
+
 Daemon::~Daemon() {
   process_.kill();
 }
@@ -82,6 +91,7 @@ void Daemon::start() {
         process_.after(seconds(1), [this] { start(); });  // as systemd restarts it
         return;
       }
+      scan_archive();
       shipper_.emplace(
           Shipper::Options{options_.nodes, options_.quorum, options_.on_quorum_loss, 0});
       for (NodeId peer = 0; peer < options_.nodes.size(); ++peer) {

@@ -127,6 +127,7 @@ class Daemon {
 
   void start();
   void watch_archive();
+  void scan_archive();
   Hello hello();
   void on_up(NodeId peer, const Hello& theirs);
   void on_down(NodeId peer, const std::string& reason);

@@ -445,15 +445,20 @@ TEST_F(GreetedReceiver, PutsOffComparisonsOverTheLimitAndForgetsThemAtTheEnd) {
 TEST_F(GreetedReceiver, WhatMayHaveExpiredIsNotJustAbsent) {
   const WalName old = wal_name("000000010000000A00000001");
   const WalName kept = wal_name("000000010000000A00000002");
+  bool has_let_it_go = false;
   const auto presence = [&](std::uint64_t id, const WalName& name) {
-    return session_.ask<StatResult>(Stat{id, name}).presence;
+    const auto result = session_.ask<StatResult>(Stat{id, name});
+    has_let_it_go = result.reconciled;
+    return result.presence;
   };
   EXPECT_EQ(presence(1, old), Presence::kAbsent);
   ASSERT_TRUE(is_done(session_.say(Reconciled{2, kept.position()}), 2, PutOutcome::kStored));
   EXPECT_EQ(presence(3, old), Presence::kExpired) << "nobody vouched for what is below";
+  EXPECT_FALSE(has_let_it_go) << "it may never have had it";
   EXPECT_EQ(presence(4, kept), Presence::kAbsent);
   ASSERT_TRUE(session_.store().raise_floor(kept.position() + 1).ok());
   EXPECT_EQ(presence(5, kept), Presence::kExpired);
+  EXPECT_TRUE(has_let_it_go);
   EXPECT_EQ(presence(6, wal_name("00000002.history")), Presence::kAbsent) << "always kept";
 }
 

@@ -259,6 +259,16 @@ TEST_F(LiveIndexTest, WhatOtherHandsTakeAwayIsInDoubtUntilThatIsRecorded) {
   EXPECT_TRUE(holds(other));
 }
 
+// It may have gone while nothing ran.
+TEST_F(LiveIndexTest, EverythingIsInDoubtUntilTheFirstScanHasEnded) {
+  const WalName name = WalName::parse("000000010000000000000007").value();
+  EXPECT_TRUE(live_->in_doubt(name));
+  live_->refresh([](const Result<void>&) {});
+  EXPECT_TRUE(live_->in_doubt(name)) << "it has only begun";
+  run_all();
+  EXPECT_FALSE(live_->in_doubt(name));
+}
+
 TEST_F(LiveIndexTest, WhatCouldNotBeRecordedStaysInDoubt) {
   const WalName name = add(1);
   refresh();
