@@ -177,6 +177,9 @@ void FetchService::begin(const WalName& name, Purpose purpose, Duration wait,
       const Result<FileFacts>& facts = found.facts;
       if (facts.ok()) {
         know_spooled(fetches_.at(id), found.spooled);
+        if (!found.is_verified) {
+          release_waiters(id);
+        }
         act(id, FetchEnded{FetchVerdict::kFound, "", ""});
         return;
       }
@@ -210,7 +213,7 @@ FetchService::Look FetchService::look_ahead(const WalName& name, Spool* spool) c
   const auto raw =
       spool != nullptr && claimed ? spool->create(name, *claimed) : Error{Errc::kNotFound, "", ""};
   if (!raw.ok()) {
-    return {claimed.value_or(FileFacts{})};
+    return {.facts = claimed.value_or(FileFacts{}), .is_verified = false};
   }
   Look found{machine_.store.read_raw(name, spool_sink(raw.value().get()))};
   if (found.facts.ok() && found.facts.value().sha256 == claimed->sha256) {

@@ -131,6 +131,7 @@ class FetchService final : public LinkSet::Observer {
   struct Look {  // at the local archive
     Result<FileFacts> facts;
     std::string spooled{};  // where it was unpacked; empty: it was not
+    bool is_verified = true;
   };
 
   void begin(const WalName& name, Purpose purpose, Duration wait, AnswerHandler on_answer);

@@ -256,5 +256,26 @@ TEST_F(FetchServiceTest, AClientDoesNotWaitForWhatDoesNotMove) {
   EXPECT_EQ(answer().verdict, FetchVerdict::kFound) << "from the other one";
 }
 
+class FetchServiceWithoutSpoolTest : public FetchServiceTest {
+ protected:
+  FetchService without_spool_{{.nodes = node_.nodes(),
+                               .quorum = Quorum::parse("ANY 1 (*)").value(),
+                               .prefetch = 4},
+                              fetch_machine(node_)};
+};
+
+// What comes ahead is looked at without being read there, and nobody may be told that it is good.
+TEST_F(FetchServiceWithoutSpoolTest, H28ABadCopyThatAClientMeetsWhileItComesAheadIsReplaced) {
+  const WalFile wanted = wal_file(7);
+  ASSERT_TRUE(put_file(node_.store(), wanted).ok());
+  rot_at(0, wanted);
+  put_at(1, wanted);
+  without_spool_.restored(wal_file(5).name, kSegmentBytesMin);
+  without_spool_.restored(wal_file(6).name, kSegmentBytesMin);
+  without_spool_.fetch(wanted.name, seconds(5), note());
+  EXPECT_EQ(answer().verdict, FetchVerdict::kFound);
+  EXPECT_TRUE(is_good_here(wanted));
+}
+
 }  // namespace
 }  // namespace pgwalship
