@@ -70,7 +70,7 @@ class LookAheadService {
     std::size_t jobs = 0;
   };
   struct OpenClaim {
-    PushService::Answered push;
+    AnsweredPush push;
     ClaimHandler handler;
   };
 

@@ -187,28 +187,12 @@ void PushService::fail_upload(PushId push, Error error) {
   settle_reply(*upload, std::move(error));
 }
 
-void PushService::count(const Answered& push, const Result<std::string>& verdict) {
-  const TimePoint now = machine_.loop.now();
-  if (verdict.ok()) {
-    ++totals_.acknowledged;
-    totals_.raw_bytes += push.raw_bytes;
-    totals_.latency.add(now - push.began);
-    totals_.failing_since.reset();
-    totals_.last_name = push.name.text();
-    totals_.last_lsn = push.lsn != 0 ? push.lsn : totals_.last_lsn;
-    totals_.last_at = now;
-  } else {
-    ++totals_.failed;
-    totals_.failing_since = totals_.failing_since.value_or(now);
-    totals_.last_error = push.name.text() + ": " + verdict.error().message;
-    totals_.last_error_at = now;
-  }
-}
-
 void PushService::settle_reply(Upload& upload, Result<std::string> verdict) {
   if (upload.from_client) {
     const FileFacts& facts = upload.put.facts;
     count({upload.put.name, facts.raw_bytes, facts.lsn, upload.began}, verdict);
+  } else if (verdict.ok()) {
+    totals_.note_shipped(upload.put.name);
   }
   if (upload.on_reply) {
     std::exchange(upload.on_reply, nullptr)(std::move(verdict));

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "archiver/offer_tally.h"
+#include "archiver/push_totals.h"
 #include "archiver/shipper.h"
 #include "archiver/timeline_service.h"
-#include "base/histogram.h"
 #include "base/log.h"
 #include "base/trouble.h"
 #include "base/worker.h"
@@ -70,13 +70,9 @@ class PushService final : public LinkSet::Observer {
   };
   void ship(Staged staged, ReplyHandler on_reply);
   // For totals(): a client's push that was answered without being made, its file being shipped.
-  struct Answered {
-    WalName name;
-    std::uint64_t raw_bytes = 0;
-    std::uint64_t lsn = 0;  // 0: not known
-    TimePoint began{};
-  };
-  void count(const Answered& push, const Result<std::string>& verdict);
+  void count(const AnsweredPush& push, const Result<std::string>& verdict) {
+    totals_.count(push, verdict, machine_.loop.now());
+  }
 
   // Whole files of clients that are not answered or not stored yet.
   std::size_t awaited() const;
@@ -97,19 +93,7 @@ class PushService final : public LinkSet::Observer {
   // For EventLoop::on_turn.
   TimePoint tick(TimePoint now);
 
-  struct Totals {
-    std::uint64_t acknowledged = 0;
-    std::uint64_t failed = 0;
-    std::uint64_t raw_bytes = 0;  // of what was acknowledged, uncompressed
-    LatencyHistogram latency;     // of what was acknowledged, from its first message on
-    std::string last_name;        // acknowledged
-    std::uint64_t last_lsn = 0;   // where the last acknowledged segment starts
-    TimePoint last_at{};
-    std::string last_error;
-    TimePoint last_error_at{};
-    std::optional<TimePoint> failing_since;  // no push was acknowledged since this one failed
-  };
-  const Totals& totals() const { return totals_; }
+  const PushTotals& totals() const { return totals_; }
   const Shipper& shipper() const { return shipper_; }
   // What pushes told of timelines that do not fit the others.
   const TimelineWatch& timelines() const { return timelines_.watch(); }
@@ -180,7 +164,7 @@ class PushService final : public LinkSet::Observer {
   Machine machine_;
   TimelineService timelines_;
   Shipper shipper_;
-  Totals totals_;
+  PushTotals totals_;
   PushId next_push_ = 1;
   std::map<PushId, UploadRef> uploads_;
   std::map<NodeId, std::shared_ptr<Comparison>> comparisons_;  // empty: it has not begun

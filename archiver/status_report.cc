@@ -185,8 +185,8 @@ Json timelines_json(const StatusInputs& in) {
 // or fenced, as after a conflict: what it still holds is found by other means.
 bool is_failing(const StatusInputs& in) {
   constexpr std::chrono::minutes kGivenUp{2};
-  const PushService::Totals& totals = in.totals;
-  return !totals.last_error.empty() && totals.last_error_at >= totals.last_at &&
+  const PushTotals& totals = in.totals;
+  return totals.failing_since &&
          (in.shipper.open_pushes() > 0 || in.now - totals.last_error_at <= kGivenUp);
 }
 
@@ -205,7 +205,7 @@ Json push_json(const StatusInputs& in) {
   if (!in.totals.last_error.empty()) {
     push["last_error_age_seconds"] = seconds_since(in.totals.last_error_at, in.now);
   }
-  if (failing && in.totals.failing_since) {
+  if (failing) {
     push["failing_seconds"] = seconds_since(*in.totals.failing_since, in.now);
   }
   push["raw_bytes"] = in.totals.raw_bytes;
@@ -298,7 +298,8 @@ struct Unarchived {
   std::optional<std::uint64_t> alone;  // of that, what no standby has; nothing: cannot be told
 };
 // What of a primary's WAL no archive holds, as far as it is known: as of the server's last answer.
-std::optional<Unarchived> unarchived_of(const PostgresFacts& facts, const ArchiveIndex& archive) {
+std::optional<Unarchived> unarchived_of(const PostgresFacts& facts, const ArchiveIndex& archive,
+                                        const std::optional<WalName>& first_ready) {
   const auto lsn = parse_lsn(facts.current_lsn);
   const auto last = last_segment(archive);
   const bool is_foreign = facts.reachable && !facts.error.empty();
@@ -315,8 +316,12 @@ std::optional<Unarchived> unarchived_of(const PostgresFacts& facts, const Archiv
   const auto told = WalName::parse(facts.last_archived_wal);
   const bool knows = told.ok() && told.value().kind() == WalKind::kSegment &&
                      told.value().timeline() == last->timeline();
-  const std::uint64_t acknowledged =
+  std::uint64_t acknowledged =
       knows ? told.value().start_lsn(facts.segment_bytes) + facts.segment_bytes : end;
+  // After a crash PostgreSQL does not remember what it was told, but its marks do.
+  if (first_ready && first_ready->timeline() == last->timeline()) {
+    acknowledged = std::min(acknowledged, first_ready->start_lsn(facts.segment_bytes));
+  }
   const std::uint64_t archived =
       std::min(acknowledged, is_own || end <= *lsn ? end : std::min(start, *lsn));
   const std::uint64_t safe = std::max(archived, facts.streamed_lsn);
@@ -372,7 +377,7 @@ Json postgresql_json(const StatusInputs& in) {
     if (facts.asked_at != TimePoint{}) {
       postgresql["age_seconds"] = seconds_since(facts.asked_at, in.now);
     }
-    if (const auto unarchived = unarchived_of(facts, in.archive)) {
+    if (const auto unarchived = unarchived_of(facts, in.archive, in.disk.first_ready)) {
       postgresql["unarchived_bytes"] = unarchived->bytes;
       if (unarchived->alone) {
         postgresql["alone_bytes"] = *unarchived->alone;
@@ -422,6 +427,10 @@ void read_data_directory(FileSystem& file_system, const std::string& path,
             file_system.stat(directory.archive_status() + "/" + mark.name.text() + ".ready");
         facts.oldest_ready =
             mark_file.ok() ? std::optional(mark_file.value().modified) : std::nullopt;
+      }
+      if (mark.name.kind() == WalKind::kSegment &&
+          (!facts.first_ready || mark.name.timeline() > facts.first_ready->timeline())) {
+        facts.first_ready = mark.name;
       }
       unarchived += is_stopped && !store.open(mark.name).ok() ? 1 : 0;
     }

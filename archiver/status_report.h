@@ -32,6 +32,7 @@ struct DiskFacts {
   std::string role = "unknown";              // primary, standby, recovering, stopped, unknown
   std::optional<std::uint64_t> ready_files;  // .ready files in pg_wal/archive_status
   std::optional<WallTime> oldest_ready;      // when the first of them was marked
+  std::optional<WalName> first_ready;        // the first segment of the newest timeline among them
   // Of these, what the archive lacks; known of a stopped server only.
   std::optional<std::uint64_t> unarchived_files;
   std::string data_directory;
@@ -78,7 +79,7 @@ struct StatusInputs {
   std::string quorum;
   std::uint64_t config_digest = 0;
   const Shipper& shipper;
-  const PushService::Totals& totals;
+  const PushTotals& totals;
   const LinkSet& links;
   const DiskFacts& disk;
   const ArchiveIndex& archive;  // as far as it has been read

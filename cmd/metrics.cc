@@ -73,7 +73,8 @@ constexpr auto kFigures = std::to_array<Figure>({
      "WAL acknowledged, before compression."},
     {"pgwalship_open_pushes", kGauge, "push", "open", "Pushes that wait for their verdict."},
     {"pgwalship_push_failing_seconds", kGauge, "push", "failing_seconds",
-     "For how long no push was acknowledged since one failed; 0: the last one was.",
+     "For how long no push was acknowledged since one failed; 0: the last one was, or its file was "
+     "shipped since.",
      Reading::kNumberOrZero},
     {"pgwalship_last_push_timestamp_seconds", kGauge, "push", "last_age_seconds",
      "When a push was acknowledged last, seconds since 1970.", Reading::kAge},

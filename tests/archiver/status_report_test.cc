@@ -31,7 +31,7 @@ class StatusReportTest : public testing::Test {
   std::unique_ptr<EventLoop> loop_ = EventLoop::create(clock_).value();
   NodeList nodes_{{Node{"a", "", "a", 22}}, 0};
   Shipper shipper_{Shipper::Options{nodes_, Quorum(), OnQuorumLoss::kWait, 0}};
-  PushService::Totals totals_;
+  PushTotals totals_;
   LinkSet links_{*loop_};
   DiskFacts disk_;
   ArchiveIndex archive_;
@@ -142,6 +142,17 @@ TEST_F(UnarchivedTest, WhatIsInThisArchiveAloneIsNotArchived) {
   EXPECT_EQ(server()["alone_bytes"], 21U << 20);
   facts_->last_archived_wal = "000000010000000000000007";
   EXPECT_EQ(server()["unarchived_bytes"], 5U << 20);
+}
+
+// A crash resets PostgreSQL's statistics; its marks stay.
+TEST_F(UnarchivedTest, WhatIsMarkedReadyIsNotArchivedWhateverTheStatisticsSay) {
+  facts_->current_lsn = "0/8500000";
+  disk_.first_ready = WalName::parse("000000010000000000000007").value();
+  EXPECT_EQ(server()["unarchived_bytes"], 21U << 20);
+  disk_.first_ready = WalName::parse("000000010000000000000008").value();
+  EXPECT_EQ(server()["unarchived_bytes"], 5U << 20);
+  disk_.first_ready = WalName::parse("000000020000000000000003").value();
+  EXPECT_EQ(server()["unarchived_bytes"], 5U << 20) << "of another timeline";
 }
 
 TEST_F(UnarchivedTest, IsNotAloneThereWhenAStandbyStreams) {
