@@ -62,7 +62,10 @@ class PeerLines {
         Step{"receiver", probe_.hello.has_value(),
              "forced command, lets '" + config_.node_name + "' in"},
     };
-    bool stopped = false;
+    bool stopped = !has(SshStep::kPrepared);
+    if (stopped) {
+      add_failure("keys here");
+    }
     for (const Step& step : steps) {
       if (step.passed) {
         lines_.ok(step.what, step.text);

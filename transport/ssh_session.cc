@@ -281,6 +281,7 @@ bool SshSession::Options::operator==(const Options& other) const {
 Result<std::unique_ptr<SshSession>> SshSession::connect(const Options& options) {
   TRY(check_readable(options.known_hosts, "known hosts file", pin_hint(options)));
   TRY_ASSIGN(const SshKey identity, load_identity(options));
+  tell_step(options, SshStep::kPrepared);
   auto handles = std::make_unique<Handles>();
   handles->options = options;
   ssh_session session = handles->session.get();

@@ -15,8 +15,8 @@
 
 namespace pgwalship {
 
-// What connect() has behind it.
-enum class SshStep { kResolved, kConnected, kHostKeyAccepted, kLoggedIn, kStarted };
+// What connect() has behind it; kPrepared: the key and the known hosts of this node were read.
+enum class SshStep { kPrepared, kResolved, kConnected, kHostKeyAccepted, kLoggedIn, kStarted };
 
 class SshSession {
  public:

@@ -108,6 +108,18 @@ TEST(PeerChecks, FailWhereItStoppedAndSkipTheRest) {
   EXPECT_EQ(check_status(lines), 1);
 }
 
+// A key that is missing here was put down to the peer's name.
+TEST(PeerChecks, WhatIsWrongHereIsNoFaultOfThePeer) {
+  PeerProbe probe;
+  probe.error = Error{Errc::kNotFound, "no private key", "pgwalship keys create"};
+  const auto lines = check(probe);
+  EXPECT_EQ(lines.front().what, "keys here");
+  EXPECT_EQ(lines.front().hint, "pgwalship keys create");
+  EXPECT_EQ(line(lines, "name").state, State::kSkipped);
+  probe.reached = SshStep::kPrepared;
+  EXPECT_EQ(line(check(probe), "name").state, State::kFailed);
+}
+
 TEST(PeerChecks, FailForAKeyThatOpensAShell) {
   PeerProbe probe;
   probe.reached = SshStep::kStarted;
