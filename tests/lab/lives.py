@@ -112,7 +112,7 @@ class Life(trial.Trial):
         sync = self._synchronous(state)
         self.lab.run_in(sync, "sh", "-ec", f"""
 cd /etc/pgwalship; cp -p known_hosts known_hosts.away; : >known_hosts; mv {HOME}/authorized_keys {HOME}/away
-find /{recovery.ARCHIVE} -mindepth 1 -delete
+until find /{recovery.ARCHIVE} -mindepth 1 -delete; do sleep 0.1; done  # the daemon writes there
 kill -TERM $(cat /run/pgwalship/pgwalshipd.pid); pkill -f '[p]gwalship receive' || true""")
         try:
             self.until(90, f"{sync} says that its archive is incomplete", lambda: self.health()
