@@ -136,6 +136,10 @@ void FilePull::unpack(ByteView raw) {
 
 Worker::Completion FilePull::append(const Bytes& bytes) {
   Result<void> result = staged_ ? Result<void>() : stage();
+  if (result.ok() && bytes.size() > kPullUnpackBytesMax) {
+    staged_->verify_in_commit();
+    unpacked_.reset();
+  }
   if (result.ok()) {
     result = staged_->append(bytes);
   }

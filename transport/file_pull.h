@@ -1,6 +1,6 @@
 // Moves one file from a peer into the local archive: Get, a staged file, commit. The content is
-// verified as it comes, before it gets its name; where that is wished, the same pass puts it into
-// the spool.
+// verified as it comes, or afterwards when the peer is too fast for that, before it gets its name;
+// where that is wished, the same pass puts it into the spool.
 // Loop thread; the disk is touched on the given worker, on which one job of a pull waits at a time,
 // so that it stands in nobody's way.
 #pragma once
@@ -18,6 +18,9 @@ namespace pgwalship {
 
 // Data of one pull that may wait for the disk: a peer cannot be asked to send more slowly.
 inline constexpr std::size_t kPullWaitingBytesMax = 64U << 20U;
+// When so much waits, it comes faster than it can be unpacked: from then on it is only written, and
+// read once more before it gets its name. More than a segment of the usual size has.
+inline constexpr std::size_t kPullUnpackBytesMax = 16U << 20U;
 
 class FilePull : public std::enable_shared_from_this<FilePull> {
  public:

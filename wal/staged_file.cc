@@ -32,6 +32,12 @@ void StagedFile::verify_as_it_comes(RawSink raw) {
   raw_ = std::move(raw);
 }
 
+void StagedFile::verify_in_commit() {
+  check_.reset();
+  raw_ = nullptr;
+  content_ = {};
+}
+
 std::optional<FileFacts> StagedFile::claimed() const {
   return check_ ? check_->claimed() : std::nullopt;
 }

@@ -28,6 +28,8 @@ class StagedFile {
   // with Content::kVerify has nothing left to read then. Before the first append(). A bad content
   // shows in commit(); an error of `raw` as well.
   void verify_as_it_comes(RawSink raw);
+  // Takes that back: commit() reads it all. At any time before.
+  void verify_in_commit();
   // What the file's header claims, once content was handed on; nothing for a legacy file.
   std::optional<FileFacts> claimed() const;
   Result<void> append(ByteView data);

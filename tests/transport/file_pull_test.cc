@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 namespace pgwalship {
 namespace {
@@ -57,6 +58,33 @@ TEST_F(FilePullTest, BringsAFileOverVerified) {
   EXPECT_EQ(pieces_, (file_.bytes.size() + kDataBytesMax - 1) / kDataBytesMax);
   EXPECT_EQ(node_.store().verify(file_.name).value().sha256, file_.facts.sha256);
   EXPECT_EQ(staged(), 0U);
+}
+
+// The link is faster than one core unpacks, and a segment of 64 MiB or more would never come.
+TEST_F(FilePullTest, APeerThatIsTooFastToBeUnpackedIsVerifiedAfterwards) {
+  SegmentSpec spec;
+  spec.segment_bytes = 64U << 20U;
+  spec.lsn = std::uint64_t{3} * spec.segment_bytes;
+  const WalName name = name_of(spec);
+  const Bytes raw = build_segment(spec);
+  const WalFile large{name, facts_of(name, raw), build_archive_file(name, raw)};
+  ASSERT_GT(large.bytes.size(), kPullUnpackBytesMax + (1U << 20U));
+  ASSERT_TRUE(put_file(node_.peer(1).store(), large).ok());
+  Spool spool(node_.file_system(), {.directory = node_.store().directory(), .boot = "a boot"});
+  ASSERT_TRUE(spool.prepare().ok());
+  std::promise<void> disk_is_busy;
+  ASSERT_TRUE(node_.quiet().post([busy = disk_is_busy.get_future().share()] {
+    busy.wait();
+    return Worker::Completion([] {});
+  }));
+  FilePull::Wish wish = this->wish(name);
+  wish.spool = &spool;
+  const auto pull = start(node_.store(), std::move(wish));
+  node_.run_until([&] { return pull->received_bytes() == large.bytes.size(); });
+  disk_is_busy.set_value();
+  EXPECT_EQ(run_to_end().result.value(), PutOutcome::kStored);
+  EXPECT_EQ(pull->spooled(), "");
+  EXPECT_EQ(node_.store().verify(name).value().sha256, large.facts.sha256);
 }
 
 TEST_F(FilePullTest, AFileThatIsNotThereIsThePeersFault) {
