@@ -1,6 +1,7 @@
 #include "cmd/client_session.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace pgwalship {
 
@@ -12,6 +13,14 @@ constexpr std::size_t kStatusPieceBytes = 128 * 1024;
 constexpr std::size_t kOpenQuestionsMax = 16;
 // What a client may lag behind the peer whose file is passed on to it. It writes to a disk.
 constexpr std::size_t kRelayedBytesMax = std::size_t{64} << 20;
+
+Error protocol_error(std::string reason) {
+  return Error{Errc::kProtocol, std::move(reason), {}};
+}
+
+std::string id_text(std::uint64_t id) {
+  return "id " + std::to_string(id);
+}
 
 }  // namespace
 
@@ -42,9 +51,11 @@ void ClientSession::end() {
   }
   ended_ = true;
   services_.loop.unwatch(socket_.get());
-  while (!pushes_.empty()) {
-    services_.pushes.abandon(pushes_.begin()->second.push);
-    forget_push(pushes_.begin()->first);
+  for (const auto& [id, open] : std::exchange(pushes_, {})) {
+    if (!open.answered) {
+      services_.pushes.abandon(open.push);
+      tell_ended(open.name);
+    }
   }
   for (const auto& [id, claim] : claims_) {
     services_.look_ahead->drop_claim(claim);
@@ -120,7 +131,7 @@ void ClientSession::on_message(const Message& message) {
   if (const auto* hello = std::get_if<Hello>(&message); hello != nullptr && !greeted_) {
     on(*hello);
   } else if (!greeted_) {
-    fail(Error{Errc::kProtocol, "the first message was not Hello", ""});
+    fail(protocol_error("the first message was not Hello"));
   } else if (const auto* put = std::get_if<Put>(&message)) {
     on(*put);
   } else if (const auto* data = std::get_if<Data>(&message)) {
@@ -144,7 +155,7 @@ void ClientSession::on_message(const Message& message) {
   } else if (const auto* reconcile = std::get_if<ReconcileQuery>(&message)) {
     on(*reconcile);
   } else {
-    fail(Error{Errc::kProtocol, "a message that a client may not send", ""});
+    fail(protocol_error("a message that a client may not send"));
   }
 }
 
@@ -159,25 +170,39 @@ void ClientSession::on(const Hello& hello) {
 }
 
 void ClientSession::on(const Put& put) {
-  if (pushes_.contains(put.id) || pushes_.size() >= kOpenPutsMax) {
-    fail(Error{Errc::kProtocol, "too many files at once, or an id that is in use", ""});
+  if (pushes_.contains(put.id)) {
+    fail(protocol_error(id_text(put.id) + " is already open"));
+    return;
+  }
+  if (pushes_.size() >= kOpenPutsMax) {
+    fail(protocol_error("more than " + std::to_string(kOpenPutsMax) + " open Puts"));
     return;
   }
   const std::uint64_t id = put.id;
-  pushes_.emplace(id, OpenPush{0, put.name});
+  pushes_.emplace(id, OpenPush{.name = put.name});
   if (services_.look_ahead != nullptr) {
     services_.look_ahead->client_began(put.name);
   }
   const PushId push = services_.pushes.begin(
       put, [weak = weak_from_this(), id](const Result<std::string>& verdict) {
         if (const auto session = weak.lock(); session && !session->ended_) {
-          session->forget_push(id);
-          session->answer(id, verdict);
+          session->answer_push(id, verdict);
         }
       });
   if (const auto open = pushes_.find(id); open != pushes_.end()) {
     open->second.push = push;
   }
+}
+
+void ClientSession::answer_push(std::uint64_t id, const Result<std::string>& verdict) {
+  const auto found = pushes_.find(id);
+  found->second.answered = true;
+  const WalName name = found->second.name;
+  if (found->second.ended) {
+    pushes_.erase(found);
+  }
+  tell_ended(name);
+  answer(id, verdict);
 }
 
 void ClientSession::answer(std::uint64_t id, const Result<std::string>& verdict) {
@@ -190,31 +215,47 @@ void ClientSession::answer(std::uint64_t id, const Result<std::string>& verdict)
   send(done);
 }
 
-void ClientSession::forget_push(std::uint64_t id) {
-  const auto found = pushes_.find(id);
-  const WalName name = found->second.name;
-  pushes_.erase(found);
+void ClientSession::tell_ended(const WalName& name) {
   if (services_.look_ahead != nullptr) {
     services_.look_ahead->client_ended(name);
   }
 }
 
-// Data for an id that was answered already is ignored: the client may not have seen it yet.
+// The Put whose file is still coming. Null, and the session over, when there is none.
+ClientSession::OpenPush* ClientSession::coming(std::uint64_t id, std::string_view what) {
+  const auto found = pushes_.find(id);
+  if (found != pushes_.end() && !found->second.ended) {
+    return &found->second;
+  }
+  fail(protocol_error(std::string(what) + " for " + id_text(id) +
+                      (found == pushes_.end() ? ", which is not open" : " after its PutEnd")));
+  return nullptr;
+}
+
+// What comes for a Put that was answered is ignored: the client may not have seen it yet.
 void ClientSession::on(const Data& data) {
-  if (const auto found = pushes_.find(data.id); found != pushes_.end()) {
-    services_.pushes.data(found->second.push, data.bytes);
+  const OpenPush* open = coming(data.id, "Data");
+  if (open != nullptr && !open->answered) {
+    services_.pushes.data(open->push, data.bytes);
   }
 }
 
 void ClientSession::on(const PutEnd& put_end) {
-  if (const auto found = pushes_.find(put_end.id); found != pushes_.end()) {
-    services_.pushes.end(found->second.push, put_end.file_crc32);
+  OpenPush* open = coming(put_end.id, "PutEnd");
+  if (open == nullptr) {
+    return;
+  }
+  open->ended = true;
+  if (open->answered) {
+    pushes_.erase(put_end.id);
+  } else {
+    services_.pushes.end(open->push, put_end.file_crc32);
   }
 }
 
 bool ClientSession::take_question() {
   if (open_questions_ >= kOpenQuestionsMax) {
-    fail(Error{Errc::kProtocol, "too many questions at once", ""});
+    fail(protocol_error("too many questions at once"));
     return false;
   }
   ++open_questions_;
@@ -307,7 +348,7 @@ void ClientSession::on(const Claim& claim) {
     return;
   }
   if (claims_.contains(claim.id)) {
-    fail(Error{Errc::kProtocol, "an id that is in use", ""});
+    fail(protocol_error(id_text(claim.id) + " is already open"));
     return;
   }
   if (!take_question()) {

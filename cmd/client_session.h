@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace pgwalship {
 
@@ -45,6 +46,14 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   TimePoint next_wakeup() const { return greeted_ || ended_ ? kNever : greet_by_; }
 
  private:
+  // A Put from its first message to the later of Done and PutEnd.
+  struct OpenPush {
+    PushId push = 0;
+    WalName name;
+    bool answered = false;  // Done is out: the push is over
+    bool ended = false;     // PutEnd has come
+  };
+
   ClientSession(Fd socket, Hello mine, Services& services);
 
   void on_ready(EventLoop::Ready ready);
@@ -60,8 +69,10 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   void on(const Get& get);
   void on(const ExpireQuery& query);
   void on(const Claim& claim);
+  void answer_push(std::uint64_t id, const Result<std::string>& verdict);
   void answer(std::uint64_t id, const Result<std::string>& verdict);
-  void forget_push(std::uint64_t id);
+  void tell_ended(const WalName& name);
+  OpenPush* coming(std::uint64_t id, std::string_view what);
   void on(const ProbeQuery& query);
   void on(const ReconcileQuery& query);
   template <typename Report>
@@ -81,10 +92,6 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   bool greeted_ = false;
   bool failed_ = false;  // a Failure is on its way out: the session ends when it has gone
   bool ended_ = false;
-  struct OpenPush {
-    PushId push = 0;
-    WalName name;
-  };
   std::map<std::uint64_t, OpenPush> pushes_;  // by the client's id
   std::map<std::uint64_t, ClaimId> claims_;   // as well
   std::size_t open_questions_ = 0;            // fetches and queries without an answer

@@ -12,6 +12,7 @@ import unittest
 
 from harness import (SEGMENT_BYTES, Case, Load, is_running, segment, segment_name, sha256,
                      wait_until)
+from wire import DONE, GET_END, STATUS_REPORT, Talk, data, put, put_end, status_query
 
 
 class Push(Case):
@@ -332,6 +333,45 @@ class Socket(Case):
                     pass
         self.assertTrue(is_running(pid))
         self.assert_push(cluster.push("node1", segment_name(1), segment(1)), 0)
+
+    def test_h47_messages_out_of_order_cost_one_session(self):
+        cluster = self.cluster()
+        path = cluster.dir / "node1" / "pgwalship.sock"
+        pid = cluster.daemon_pid("node1")
+        name = segment_name(9)
+        whole = [put(1, name), data(1), put_end(1)]
+        with Talk(path) as other:
+            other.say(put(1, segment_name(8)), data(1))
+            for messages, why in (
+                    (whole + [put_end(1)], "PutEnd for id 1 after its PutEnd"),
+                    (whole + [data(1)], "Data for id 1 after its PutEnd"),
+                    (whole + [put(1, name)], "id 1 is already open"),
+                    ([put(1, name), put(1, name)], "id 1 is already open"),
+                    ([put_end(1)], "PutEnd for id 1, which is not open"),
+                    ([data(1)], "Data for id 1, which is not open"),
+                    ([(GET_END, struct.pack("<QI", 1, 0))], "that a client may not send")):
+                with Talk(path) as talk:
+                    talk.say(*messages)
+                    self.assertIn(why, talk.hear_failure())
+            other.say(status_query(2))
+            self.assertEqual(other.hear()[0], STATUS_REPORT, "the session of another client")
+        self.assertTrue(is_running(pid))
+        self.assert_push(cluster.push("node1", segment_name(1), segment(1)), 0)
+
+    def test_a_put_is_open_until_both_its_answer_and_its_end(self):
+        cluster = self.cluster(nodes=1)
+        tmp = cluster.archive_dir("node1") / ".pgwalship" / "tmp"
+        os.chmod(tmp, 0o500)
+        with Talk(cluster.dir / "node1" / "pgwalship.sock") as talk:
+            talk.say(put(1, segment_name(1)))
+            self.assertEqual(talk.hear()[0], DONE, "it cannot be stored")
+            talk.say(data(1), put_end(1), status_query(2))
+            self.assertEqual(talk.hear()[0], STATUS_REPORT, "what came late is ignored")
+            os.chmod(tmp, 0o700)
+            talk.say(put(1, segment_name(1)), data(1), put_end(1))
+            self.assertEqual(talk.hear()[0], DONE, "the id is free again")
+            talk.say(put_end(1))
+            self.assertIn("not open", talk.hear_failure())
 
     def test_h49_a_stopped_daemon_loses_nothing_acknowledged(self):
         cluster = self.cluster()

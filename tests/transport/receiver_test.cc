@@ -259,6 +259,15 @@ TEST_F(GreetedReceiver, EndsOnDataForAnIdThatIsNotOpen) {
   EXPECT_TRUE(is_failure(session_.say(Data{9, Bytes(1)}), Errc::kProtocol));
 }
 
+TEST_F(GreetedReceiver, EndsOnWhatComesAfterPutEnd) {
+  for (const Message& late : std::vector<Message>{Data{1, Bytes(1)}, PutEnd{1, 0}}) {
+    ReceiverSession session(disk_);
+    session.greet();
+    EXPECT_FALSE(session.put(1, file_).empty());
+    EXPECT_TRUE(is_failure(session.say(late), Errc::kProtocol)) << late.index();
+  }
+}
+
 TEST_F(GreetedReceiver, EndsOnTooManyOpenPuts) {
   std::uint64_t id = 0;
   while (id < kOpenPutsMax) {
