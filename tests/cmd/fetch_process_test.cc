@@ -311,6 +311,18 @@ TEST(FetchProcess, H26AHistoryProbeTakesLessThanThreeSeconds) {
   }
 }
 
+// The last word is known just before the time is over.
+TEST(FetchProcess, H26H14ALogThatNobodyReadsHoldsUpNoHistoryProbe) {
+  const NodeDirectory node;
+  set_mode(node, RecoveryMode::kRecovery);
+  Program::Options options = node.command({"fetch", "00000002.history", kPlace});
+  options.errors = Program::Options::Errors::kStuck;
+  const ProgramEnd end = run_program(options);
+  EXPECT_EQ(end.status, 255);
+  EXPECT_EQ(end.err, "");
+  EXPECT_LE(end.took, milliseconds(3200)) << "with the start of a sanitised program";
+}
+
 TEST(FetchProcess, H26AHistoryFileIsFetched) {
   const NodeDirectory node;
   set_mode(node, RecoveryMode::kStandby);

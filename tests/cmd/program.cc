@@ -27,6 +27,19 @@ Pipe make_pipe() {
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
+// Returns how many bytes it took.
+std::size_t fill(int fd) {
+  const std::string page(4096, '.');
+  std::size_t filled = 0;
+  const int flags = ::fcntl(fd, F_GETFL);
+  CHECK(::fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0);
+  for (ssize_t put = 0; put >= 0; filled += static_cast<std::size_t>(std::max<ssize_t>(put, 0))) {
+    put = ::write(fd, page.data(), page.size());
+  }
+  CHECK(::fcntl(fd, F_SETFL, flags) == 0);
+  return filled;
+}
+
 bool append_some(int fd, std::string& text) {
   std::array<char, 65536> buffer;
   const ssize_t got = ::read(fd, buffer.data(), buffer.size());
@@ -41,6 +54,7 @@ Program::Program(const Options& options) : start_(std::chrono::steady_clock::now
   Pipe in = make_pipe();
   Pipe out = make_pipe();
   Pipe err = make_pipe();
+  filled_bytes_ = options.errors == Options::Errors::kStuck ? fill(err.write.get()) : 0;
   std::vector<std::string> words{PGWALSHIP_PROGRAM};
   words.insert(words.end(), options.words.begin(), options.words.end());
   std::vector<char*> arguments;
@@ -82,6 +96,14 @@ void Program::signal(int number) const {
 
 ProgramEnd Program::wait() {
   in_.reset();
+  if (filled_bytes_ > 0) {
+    pollfd ended{out_.get(), POLLIN, 0};
+    const std::chrono::milliseconds limit = kStuckMax;
+    if (::poll(&ended, 1, static_cast<int>(limit.count())) == 0) {
+      ADD_FAILURE() << "it hangs";
+      ::kill(pid_, SIGKILL);
+    }
+  }
   ProgramEnd end;
   bool out_open = true;
   bool err_open = true;
@@ -92,6 +114,7 @@ ProgramEnd Program::wait() {
     out_open = out_open && (fds[0].revents == 0 || append_some(out_.get(), end.out));
     err_open = err_open && (fds[1].revents == 0 || append_some(err_.get(), end.err));
   }
+  end.err.erase(0, filled_bytes_);
   int status = 0;
   ::waitpid(std::exchange(pid_, -1), &status, 0);
   end.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;

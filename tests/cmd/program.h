@@ -26,6 +26,10 @@ class Program {
     std::vector<std::string> words;
     std::string directory = "/";
     std::vector<std::string> environment = {};  // "NAME=value", on top of this process's
+    enum class Errors {
+      kRead,
+      kStuck,  // standard error is a pipe that is full, and read only when the program has ended
+    } errors = Errors::kRead;
   };
   // Its standard input is a pipe that input() writes to.
   explicit Program(const Options& options);
@@ -38,8 +42,10 @@ class Program {
   int output() const { return out_.get(); }
   void close_input() { in_.reset(); }
   void signal(int number) const;
-  // Closes the input, reads all it says, and waits for its end.
+  // Closes the input, reads all it says, and waits for its end. With kStuck it is killed when it
+  // has not ended after kStuckMax.
   ProgramEnd wait();
+  static constexpr std::chrono::seconds kStuckMax{15};
 
  private:
   std::chrono::steady_clock::time_point start_;
@@ -47,6 +53,7 @@ class Program {
   Fd in_;
   Fd out_;
   Fd err_;
+  std::size_t filled_bytes_ = 0;  // of the pipe behind err_, by us
 };
 
 ProgramEnd run_program(const Program::Options& options);

@@ -34,6 +34,12 @@ class PushProcess : public testing::Test {
   PushProcess() { write_file(node_.in_data(path_), build_segment({})); }
 
   ProgramEnd push() { return node_.run({"push", path_, kName.text()}); }
+  // Its log is full, and whoever should read it stands still.
+  Program::Options push_unheard() const {
+    Program::Options options = node_.command({"push", path_, kName.text()});
+    options.errors = Program::Options::Errors::kStuck;
+    return options;
+  }
 
   // Answers the PutEnd.
   static ScriptedDaemon::Script answer_at_end(Done done) {
@@ -283,6 +289,38 @@ TEST_F(PushProcess, H13NoSignalOfItsOwnEndsItAbove125) {
     const ProgramEnd end = program.wait();
     EXPECT_EQ(end.status, 1) << "signal " << number;
     expect_one_reason(end);
+  }
+}
+
+TEST_F(PushProcess, H14ALogThatNobodyReadsHoldsUpNoVerdict) {
+  const std::vector<std::pair<Done, int>> table{
+      {Done{1, {}, Error{Errc::kConflict, "because", "do this"}, ""}, 3},
+      {Done{1, {}, Error{Errc::kIo, std::string(8000, 'x'), ""}, ""}, 1},
+      {Done{1, PutOutcome::kStored, {}, "only here"}, 0}};
+  for (const auto& [done, status] : table) {
+    ScriptedDaemon daemon(node_.socket(), daemon_hello(), answer_at_end(done));
+    const ProgramEnd end = run_program(push_unheard());
+    EXPECT_EQ(end.status, status);
+    EXPECT_EQ(end.err, "");
+    EXPECT_LT(end.took, seconds(2));
+  }
+}
+
+TEST_F(PushProcess, H14ALogThatNobodyReadsStopsNoEmergencyExit) {
+  for (const int number : {SIGALRM, SIGSEGV}) {
+    std::promise<void> asked;
+    ScriptedDaemon daemon(node_.socket(), daemon_hello(), [&](const Message& message) -> Answer {
+      if (std::holds_alternative<PutEnd>(message)) {
+        asked.set_value();
+      }
+      return {};
+    });
+    Program program(push_unheard());
+    asked.get_future().wait();
+    program.signal(number);
+    const ProgramEnd end = program.wait();
+    EXPECT_EQ(end.status, 1) << "signal " << number;
+    EXPECT_LT(end.took, seconds(2));
   }
 }
 
