@@ -50,6 +50,11 @@ class Rescue {
     for (const std::string& line : plan.left_out) {
       say(line + "\n");
     }
+    for (const RescueLoss& loss : plan.lost) {
+      say(words_for(loss.name, loss.is_ready) + ": NOT SHIPPED: " + loss.why + "\n");
+    }
+    lost_ = plan.lost.size();
+    failed_ = lost_;
     std::size_t number = 0;
     for (const RescueFile& file : plan.files) {
       ++number;
@@ -92,7 +97,7 @@ class Rescue {
 
   void ship(const RescueFile& file) {
     const bool was_there = archive_.open(file.name).ok();
-    const std::string name = file.name.text() + (file.is_ready ? " (ready)" : "");
+    const std::string name = words_for(file.name, file.is_ready);
     if (mode_ == Mode::kDryRun) {
       ++(was_there ? there_ : shipped_);
       if (!was_there) {
@@ -119,6 +124,10 @@ class Rescue {
     }
   }
 
+  static std::string words_for(const WalName& name, bool is_ready) {
+    return name.text() + (is_ready ? " (ready)" : "");
+  }
+
   void tell(const std::string& line) {
     progress_.clear();
     say(line + "\n");
@@ -138,6 +147,12 @@ class Rescue {
     if (failed_ > 0) {
       text += "Keep '" + directory_.path() + "' as it is, and run this again.\n";
     }
+    if (lost_ > 0) {
+      text +=
+          "HINT: another node may have what cannot be read here: `pgwalship fetch NAME /tmp/NAME` "
+          "brings it into the archive; to give a file up for good, move it and its mark out of '" +
+          directory_.pg_wal() + "'\n";
+    }
     return text;
   }
 
@@ -152,6 +167,7 @@ class Rescue {
   std::size_t there_ = 0;
   std::size_t conflicts_ = 0;
   std::size_t failed_ = 0;
+  std::size_t lost_ = 0;  // of the failed ones, those that cannot be read
   int failures_in_row_ = 0;
 };
 
@@ -199,7 +215,8 @@ const Verb kRescueVerb{
         "\n"
         "Exit status:\n"
         "  0  all of it is durable on the quorum\n"
-        "  1  something could not be shipped: run it again\n"
+        "  1  something could not be shipped: run it again; or what PostgreSQL has marked .ready\n"
+        "     cannot be read or is missing, which no other run changes: a hint says what to do\n"
         "  2  wrong command line or configuration, a running server, another cluster's directory\n"
         "  3  the archive holds other content under some of the names; the rest is safe\n",
     .run = run_rescue,

@@ -1,5 +1,6 @@
 #include "cmd/rescue_plan.h"
 
+#include "cmd/never_written.h"
 #include "wal/pg_wal_file.h"
 
 #include <algorithm>
@@ -31,6 +32,13 @@ class Planner {
       on_read(name);
       TRY(add(name));
     }
+    for (const WalName& name : ready_) {
+      if (!present_.contains(name)) {
+        TRY(add_missing(name));
+      }
+    }
+    std::sort(plan_.lost.begin(), plan_.lost.end(),
+              [](const RescueLoss& a, const RescueLoss& b) { return a.name < b.name; });
     std::stable_partition(plan_.files.begin(), plan_.files.end(),
                           [](const RescueFile& file) { return file.is_ready; });
     return std::move(plan_);
@@ -45,11 +53,10 @@ class Planner {
     }
     auto file = PgWalFile::open(
         file_system_, {.path = path, .name = name, .origin = "", .system_id = system_id_});
-    if (!file.ok()) {
-      // Recycled for later, and not written since: nothing of this name is lost with it.
-      return file.error().code == Errc::kRetry ? Result<void>() : file.error();
+    const Result<void> read = file.ok() ? file.value().measure() : file.error();
+    if (!read.ok()) {
+      return add_unreadable(path, name, read.error());
     }
-    TRY(file.value().measure());
     if (file.value().is_finished()) {
       plan_.files.push_back({path, name, ready_.contains(name)});
       return {};
@@ -62,6 +69,40 @@ class Planner {
                                " is there");
     } else {
       plan_.files.push_back({path, partial, ready_.contains(name)});
+    }
+    return {};
+  }
+
+  Result<void> add_unreadable(const std::string& path, const WalName& name, const Error& error) {
+    if (error.code == Errc::kInvalid) {
+      return error;
+    }
+    const bool is_ready = ready_.contains(name);
+    if (!is_ready && error.code == Errc::kRetry) {
+      return {};  // recycled for later, and not written since: nothing of this name is lost with it
+    }
+    if (const auto why = never_written(file_system_, archive_, path, name, system_id_)) {
+      plan_.left_out.push_back(name.text() + ": " + *why);
+    } else if (archive_.verify(name).ok()) {
+      plan_.left_out.push_back(name.text() + ": it cannot be read, and the archive has it");
+    } else {
+      plan_.lost.push_back({name, error.message, is_ready});
+    }
+    return {};
+  }
+
+  // A machine that went down may have lost the renaming of a mark, long after its file was
+  // archived.
+  Result<void> add_missing(const WalName& name) {
+    if (archive_.verify(name).ok()) {
+      plan_.left_out.push_back(name.text() + ": it is in pg_wal no more, and the archive has it");
+      return {};
+    }
+    TRY_ASSIGN(const ArchiveStore::Absence absence, archive_.absence(name));
+    if (absence == ArchiveStore::Absence::kExpired) {
+      plan_.left_out.push_back(name.text() + ": it is in pg_wal no more, and has expired");
+    } else {
+      plan_.lost.push_back({name, "it is missing in pg_wal, and in the archive here", true});
     }
     return {};
   }

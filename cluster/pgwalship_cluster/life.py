@@ -127,7 +127,7 @@ crm_resource --cleanup --resource {cib.POSTGRES_CLONE} --node {node.name} >/dev/
         if answer.code not in RESCUED:
             raise Refused(f"{node.name}: what only this server holds is not safe yet: "
                           f"{(answer.err or answer.out).strip()} (HINT: bring the archive's quorum "
-                          "back, then again)")
+                          "back, or do what is said about files that cannot be read; then again)")
 
     def _rewind(self, node):
         cluster = self.cluster

@@ -74,3 +74,30 @@ class Rescue(PostgresCase):
         self.assertIn(f"{partial[0]}: CONFLICT", outcome.out)
         self.assertIn("pgwalship conflicts", outcome.out)
         self.assert_on_quorum(cluster, wanted)
+
+    def test_h40_what_is_ready_and_cannot_be_read_is_not_safe(self):
+        cluster, data = self.dead_primary()
+        ready = self.ready(data)
+        damaged, gone = (data / "pg_wal" / name for name in ready[:2])
+        content = damaged.read_bytes()
+        damaged.write_bytes(bytes(8192) + content[8192:])
+        cluster.run(["mv", gone, cluster.scratch / gone.name])
+        for words in (["--dry-run"], []):
+            outcome = cluster.pgwalship("node1", "rescue", data, *words)
+            self.assertEqual(outcome.code, 1, outcome)
+            self.assertIn(f"{damaged.name} (ready): NOT SHIPPED: ", outcome.out)
+            self.assertIn(f"{gone.name} (ready): NOT SHIPPED: ", outcome.out)
+            self.assertIn("2 not shipped", outcome.out)
+            self.assertIn("HINT: another node may have", outcome.out)
+        wanted = {name: sha256((data / "pg_wal" / name).read_bytes()) for name in ready[2:]}
+        self.assert_on_quorum(cluster, wanted)
+
+        damaged.write_bytes(content)
+        self.assert_push(cluster.push("node2", gone.name, (cluster.scratch / gone.name).read_bytes()),
+                         0)
+        outcome, _ = cluster.fetch("node1", gone.name)
+        self.assertEqual(outcome.code, 0, outcome)
+        outcome = cluster.pgwalship("node1", "rescue", data)
+        self.assertEqual(outcome.code, 0, outcome)
+        self.assertIn(f"{gone.name}: ", outcome.out)
+        self.assertIn("the archive has it", outcome.out)
