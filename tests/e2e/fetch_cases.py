@@ -189,6 +189,30 @@ class Absence(Case):
                                    for node in cluster.names), 20, "both are whole again")
         self.check(cluster, 1, 1, 1, name=segment_name(8))
 
+    def test_h25_an_archive_that_was_put_back_proves_nothing_once_it_was_told_so(self):
+        cluster = self.quick()
+        cluster.kill("node3")
+        cluster.wait_peer("node1", "node3", "down")
+        name, data = segment_name(9), segment(9)
+        self.assert_push(cluster.push("node1", name, data), 0)
+        for node in ("node1", "node2"):
+            cluster.kill(node)
+        # As it was before that push, and what docs/durability.md says.
+        archive = cluster.archive_dir("node2")
+        (archive / f"{name}.gz").unlink()
+        (archive / ".pgwalship" / "index").unlink(missing_ok=True)
+        (archive / ".pgwalship" / "reconciled").unlink()
+        cluster.configure("node3", "restore", fetch_timeout="3s")
+        for node in ("node2", "node3"):
+            cluster.restart(node)
+        cluster.wait_peer("node3", "node2", "current")
+        outcome, _ = cluster.fetch("node3", name, cwd=cluster.data_directory(RECOVERY))
+        self.assertEqual(outcome.code, 255, outcome)
+        self.assertFalse(cluster.status("node2")["archive"]["complete"])
+        cluster.restart("node1")
+        wait_until(lambda: len(cluster.holders(name, sha256(data))) == 3, 20, "all have it")
+        wait_until(lambda: cluster.peer_status("node3", "node2")["counts"], 20, "it counts again")
+
     def test_h25_recovery_goes_on_when_a_peer_returns_in_time(self):
         cluster = self.cluster()
         self.assertEqual(cluster.push("node2", segment_name(9), segment(9)).code, 0)
