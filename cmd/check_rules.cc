@@ -110,7 +110,7 @@ class Examination {
         why.starts_with(said)) {
       why.erase(0, said.size());
     }
-    find(std::max(CheckLevel::kWarning, above(since, limits_.quorum)),
+    find(above(since, limits_.quorum),
          "quorum " + expression + " not held for " + ago(since) + (why.empty() ? "" : ": " + why),
          "start the peers that are down, or mend what is said of them; without a quorum pg_wal "
          "fills");
@@ -171,7 +171,10 @@ class Examination {
     const ReportJson& archive = report_field(report_, "archive");
     if (const std::string error = report_text(archive, "error"); !error.empty()) {
       const bool reading = report_flag(archive, "reading").value_or(false);
-      find(reading ? CheckLevel::kWarning : CheckLevel::kCritical, "archive: " + error);
+      find(reading ? CheckLevel::kWarning : CheckLevel::kCritical, "archive: " + error,
+           reading ? "wait; when it takes long, look at the disk"
+                   : "is its file system mounted, and its disk well? If another directory is there "
+                     "on purpose, restart pgwalshipd");
     }
     if (const auto free = report_number(archive, "free_bytes")) {
       const double reserve = report_number_or_zero(archive, "minimum_free_bytes");
@@ -191,10 +194,13 @@ class Examination {
     if (const std::string error = report_text(archive, "fetch_error");
         missing > 0 && !error.empty()) {
       find(CheckLevel::kWarning,
-           many(missing, "file is", "files are") + " missing here and cannot be fetched: " + error);
+           many(missing, "file is", "files are") + " missing here and cannot be fetched: " + error,
+           "the peers have them, and the archive here cannot take them in: free space, or mend its "
+           "disk");
     }
     if (!report_flag(archive, "complete").value_or(true)) {
-      find(CheckLevel::kWarning, "the archive here was never complete, and does not count yet");
+      find(CheckLevel::kWarning, "the archive here was never complete, and does not count yet",
+           "bring all nodes together; `pgwalship reconcile` shows progress");
     }
     if (const ReportJson& names = report_list(archive, "obstacles"); !names.empty()) {
       find(CheckLevel::kWarning,
@@ -295,10 +301,14 @@ class Examination {
       measure(name + "_lag", report_number_or_zero(peer, "backlog"));
       measure_time(name + "_lag_time", unwell, limits_.peer);
       const std::string error = report_text(peer, "last_error");
-      find(above(unwell, limits_.peer), "peer " + name + " " + words_of(state) + " for " +
-                                            ago(unwell) + (error.empty() ? "" : ": " + error));
+      find(above(unwell, limits_.peer),
+           "peer " + name + " " + words_of(state) + " for " + ago(unwell) +
+               (error.empty() ? "" : ": " + error),
+           state == "down" ? "`pgwalship config --check` says at which step it fails"
+                           : "`pgwalship reconcile " + name + "` shows progress, or what is wrong");
       if (well && !report_flag(peer, "counts").value_or(true)) {
-        find(CheckLevel::kWarning, "peer " + name + " does not count yet");
+        find(CheckLevel::kWarning, "peer " + name + " does not count yet",
+             "bring all nodes together; `pgwalship reconcile` shows progress");
       }
       clock(peer, name);
       if (report_flag(peer, "configuration_differs").value_or(false)) {
@@ -375,8 +385,11 @@ class Examination {
     const auto current = std::count_if(peers.begin(), peers.end(), [](const ReportJson& peer) {
       return report_text(peer, "state") == "current";
     });
-    std::string text =
-        "quorum " + report_text(report_field(report_, "quorum"), "expression") + " held";
+    const ReportJson& quorum = report_field(report_, "quorum");
+    std::string text = "quorum " + report_text(quorum, "expression");
+    text += report_flag(quorum, "held").value_or(false)
+                ? " held"
+                : " not held for " + ago(report_number_or_zero(quorum, "since_seconds"));
     if (!peers.empty()) {
       text +=
           ", " + std::to_string(current) + " of " + std::to_string(peers.size()) + " peers current";

@@ -96,6 +96,15 @@ TEST_F(CheckRules, NoQuorumIsAWarningAtOnceAndCriticalSoon) {
   expect(result(), CheckLevel::kCritical, "not held for 30 s");
 }
 
+TEST_F(CheckRules, NoQuorumIsForgivenForAsLongAsTheLimitSays) {
+  report_["quorum"] = {
+      {"expression", "ANY 1 (*)"}, {"held", false}, {"since_seconds", 5}, {"why", ""}};
+  limits_.quorum.warning = std::chrono::seconds(20);
+  expect(result(), CheckLevel::kOk, "PGWALSHIP OK - quorum ANY 1 (*) not held for 5 s, ");
+  report_["quorum"]["since_seconds"] = 20;
+  expect(result(), CheckLevel::kWarning, "not held for 20 s");
+}
+
 TEST_F(CheckRules, ALostQuorumIsSaidOnce) {
   report_["quorum"] = {{"expression", "ANY 1 (*)"},
                        {"held", false},
@@ -189,6 +198,35 @@ TEST_F(CheckRules, ACurrentPeerThatLagsIsBehind) {
   expect(result(), CheckLevel::kCritical, "peer pgdb3 behind for 24 h");
 }
 
+TEST_F(CheckRules, APeerThatIsDownIsTestedAndOneThatIsBehindIsCaughtUp) {
+  report_["peers"][0]["state"] = "down";
+  report_["peers"][0]["since_seconds"] = 400;
+  report_["peers"][1]["state"] = "behind";
+  report_["peers"][1]["since_seconds"] = 400;
+  expect(result(), CheckLevel::kWarning,
+         "peer pgdb2 down for 6 min\n  HINT: `pgwalship config --check`");
+  expect(result(), CheckLevel::kWarning,
+         "peer pgdb3 behind for 6 min\n  HINT: `pgwalship reconcile pgdb3`");
+}
+
+TEST_F(CheckRules, WhatDoesNotCountYetNeedsAllNodes) {
+  report_["archive"]["complete"] = false;
+  expect(result(), CheckLevel::kWarning, "does not count yet\n  HINT: bring all nodes together");
+  report_["archive"]["complete"] = true;
+  report_["peers"][1]["counts"] = false;
+  expect(result(), CheckLevel::kWarning,
+         "peer pgdb3 does not count yet\n  HINT: bring all nodes together");
+}
+
+TEST_F(CheckRules, FilesThatCannotBeTakenInAreWantingRoom) {
+  report_["archive"]["missing"] = 2;
+  EXPECT_EQ(result().level, CheckLevel::kOk) << "they are on their way";
+  report_["archive"]["fetch_error"] = "no space";
+  expect(result(), CheckLevel::kWarning,
+         "2 files are missing here and cannot be fetched: no space\n  HINT: ");
+  EXPECT_THAT(output(), HasSubstr("free space"));
+}
+
 TEST_F(CheckRules, AnotherConfigurationIsAWarning) {
   report_["peers"][1]["configuration_differs"] = true;
   expect(result(), CheckLevel::kWarning, "peer pgdb3 has another configuration");
@@ -203,7 +241,7 @@ TEST_F(CheckRules, TheWorstComesFirst) {
 
 TEST_F(CheckRules, WhileTheArchiveIsStillBeingReadItIsNoAlarm) {
   report_["archive"]["error"] = "the archive is still being read";
-  EXPECT_EQ(result().level, CheckLevel::kCritical);
+  expect(result(), CheckLevel::kCritical, "still being read\n  HINT: is its file system mounted");
   report_["archive"]["reading"] = true;
   EXPECT_EQ(result().level, CheckLevel::kWarning);
 }

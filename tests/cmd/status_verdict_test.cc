@@ -93,14 +93,17 @@ TEST(StatusVerdict, SaysThatWithoutConninfoWhatThePrimaryWritesIsNotKnown) {
 }
 
 TEST(StatusVerdict, PutsTheWorstFirstAndSaysWhatToDo) {
-  EXPECT_EQ(verdict(R"json({"node": "pgdb1", "quorum": {"expression": "NONE", "held": true},
+  EXPECT_EQ(
+      verdict(R"json({"node": "pgdb1", "quorum": {"expression": "NONE", "held": true},
                  "archive": {"complete": true, "missing": 2, "fetch_error": "no space"},
                  "conflicts": [{"name": "B", "where": "pgdb3", "text": "hashes differ"}]})json"),
-            "NOT SAFE: 1 conflict, the first: B at pgdb3: hashes differ\n"
-            "HINT: `pgwalship conflicts show B` on that node says what to do\n"
-            "  - 2 files are missing here and cannot be fetched: no space\n"
-            "quorum NONE is held, recoverable to what is archived on 0 of 1 node (pgdb1: 2 files "
-            "missing)\n");
+      "NOT SAFE: 1 conflict, the first: B at pgdb3: hashes differ\n"
+      "HINT: `pgwalship conflicts show B` on that node says what to do\n"
+      "  - 2 files are missing here and cannot be fetched: no space\n"
+      "    HINT: the peers have them, and the archive here cannot take them in: free space, or "
+      "mend its disk\n"
+      "quorum NONE is held, recoverable to what is archived on 0 of 1 node (pgdb1: 2 files "
+      "missing)\n");
 }
 
 // A peer's restart is no alarm yet, but nothing is acknowledged meanwhile.

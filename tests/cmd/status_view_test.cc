@@ -45,6 +45,7 @@ HINT: start the peers that are down, or mend what is said of them; without a quo
   - 1 file in quarantine
     HINT: look at the disk's health; remove them by hand when the archive is good again
   - peer pgdb2 down for 2 h: refused
+    HINT: `pgwalship config --check` says at which step it fails
 recoverable up to B on 2 of 3 nodes (pgdb2: down for 2 h, lacks 12 files)
 not archived yet: 5 MB, 1 MB of it on the primary alone, as of 7 s ago
 
