@@ -59,10 +59,7 @@ class Keys {
     TRY(files_.make_directories(directory_of(path)));
     TRY_ASSIGN(const std::string text, make_private_key());
     if (const auto written = write_new_file(files_, {.path = path, .text = text}); !written.ok()) {
-      Error error = written.error().within("write the key '" + path + "'");
-      error.hint = "may the user '" + context_.user.name + "' write into '" + directory_of(path) +
-                   "'? The daemon runs as the same user";
-      return error;
+      return not_written(written.error().within("write the key '" + path + "'"), path);
     }
     print_note("made the key '" + path + "' of user " + context_.user.name + "\n");
     return show();
@@ -148,6 +145,12 @@ class Keys {
  private:
   const Config& config() const { return context_.config; }
 
+  Error not_written(Error error, const std::string& path) const {
+    error.hint = "may the user '" + context_.user.name + "' write into '" + directory_of(path) +
+                 "'? The daemon runs as the same user";
+    return error;
+  }
+
   Result<void> pin_one(const Node& node, const Pinning& pinning) {
     TRY_ASSIGN(const SshPublicKey shows,
                fetch_host_key({.host = node.address,
@@ -178,7 +181,9 @@ class Keys {
     TRY(confirm(node, shows, pinning));
     text = with_pinned_key(without_pinned_keys(text, name), name, seen);
     TRY(files_.make_directories(directory_of(path)));
-    TRY(replace_file(files_, {.path = path, .text = text}));
+    if (const auto written = replace_file(files_, {.path = path, .text = text}); !written.ok()) {
+      return not_written(written.error(), path);
+    }
     print_note(node.name + ": pinned " + shown(shows) + " in '" + path + "'\n");
     return {};
   }

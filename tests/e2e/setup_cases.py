@@ -3,6 +3,7 @@ not right."""
 
 import os
 import pty
+import re
 import shutil
 import subprocess
 
@@ -82,6 +83,15 @@ class ReadmeSetUp(MachinesCase):
                 user="postgres")
         wait_until(lambda: list((two.home / "archive").glob("0*.gz")), 30, "a segment on a peer")
         wait_until(lambda: list((three.home / "archive").glob("0*.gz")), 30, "and on the other")
+
+    def test_pinning_says_who_may_not_write(self):
+        one = self.nodes[0]
+        self.make_keys()
+        one.conf.write_text(re.sub("known-hosts = .*", "known-hosts = /etc/pgwalship/known_hosts",
+                                   one.conf.read_text()))
+        done = one.run("pgwalship keys pin --yes")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("HINT: may the user 'postgres' write into '/etc/pgwalship'?", done.stderr)
 
     def test_config_check_finds_each_thing_that_is_wrong_with_a_peer(self):
         one, two, three = self.nodes
