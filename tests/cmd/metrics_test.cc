@@ -95,6 +95,22 @@ TEST(Metrics, QuarantineIsCountedWithAndWithoutWhatWasDecided) {
   EXPECT_EQ(values(report, "pgwalship_archive_quarantine_files"), only(101));
 }
 
+TEST(Metrics, NamesThatAreNoFilesAreCounted) {
+  Json report{{"archive", {{"obstacles", Json::array()}}}};
+  EXPECT_EQ(values(report, "pgwalship_archive_obstacles"), only(0));
+  report["archive"]["obstacles"] = {"a.gz", "b.gz"};
+  EXPECT_EQ(values(report, "pgwalship_archive_obstacles"), only(2));
+}
+
+TEST(Metrics, WhetherAServerRunsElsewhereIsKnownWithConninfo) {
+  Json report{{"postgresql", {{"role", "primary"}}}};
+  EXPECT_THAT(values(report, "pgwalship_postgresql_elsewhere"), IsEmpty());
+  report["postgresql"]["elsewhere"] = false;
+  EXPECT_EQ(values(report, "pgwalship_postgresql_elsewhere"), only(0));
+  report["postgresql"]["elsewhere"] = true;
+  EXPECT_EQ(values(report, "pgwalship_postgresql_elsewhere"), only(1));
+}
+
 TEST(Metrics, ContradictionsAreThoseOfAllTimelines) {
   Json report{{"timelines", {{"troubles", Json::array()}}}};
   EXPECT_EQ(values(report, "pgwalship_timeline_contradictions"), only(0));
