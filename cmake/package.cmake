@@ -23,6 +23,7 @@ set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
 archive and on the peers that a quorum asks for; restore_command finds it
 there, and says that it is absent only when that is proven. Each node runs
 a daemon that keeps one SSH connection to each peer's ordinary sshd.
+PostgreSQL 12 or newer.
 
 The archive stays a plain directory of .gz files. What a peer lacks is sent,
 what is missing is fetched, and bad copies are replaced. Nothing is ever

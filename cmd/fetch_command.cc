@@ -281,6 +281,11 @@ RecoveryMode mode_here() {
                         : RecoveryMode::kRecovery;
 }
 
+bool is_too_old_here() {
+  const Result<std::string> directory = working_directory();
+  return directory.ok() && is_before_signal_files(PosixFileSystem(), directory.value());
+}
+
 int fetch_failure() {
   return to_status(fetch_exit(FetchVerdict::kUnknown, mode_here()));
 }
@@ -301,6 +306,13 @@ int run_fetch(const Invocation& invocation) {
     return refuse("pgwalship fetch", name.error());
   }
   const std::string who = "pgwalship fetch " + name.value().text();
+  if (is_too_old_here()) {
+    return refuse(who,
+                  Error{Errc::kInvalid,
+                        "a recovery.conf is here: standby and point-in-time recovery cannot be "
+                        "told apart",
+                        "pgwalship fetch needs PostgreSQL 12 or newer, with its signal files"});
+  }
   const auto destination = absolute_path(arguments.value().values.at("PATH"));
   if (!destination.ok()) {
     return refuse(who, destination.error());

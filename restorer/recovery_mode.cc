@@ -15,7 +15,14 @@ Signal look_for(const FileSystem& file_system, const std::string& path) {
 
 }  // namespace
 
+bool is_before_signal_files(const FileSystem& file_system, const std::string& directory) {
+  return look_for(file_system, directory + "/recovery.conf") == Signal::kPresent;
+}
+
 RecoveryMode find_recovery_mode(const FileSystem& file_system, const std::string& directory) {
+  if (is_before_signal_files(file_system, directory)) {
+    return RecoveryMode::kRecovery;
+  }
   const Signal standby = look_for(file_system, directory + "/standby.signal");
   if (standby == Signal::kPresent) {
     return RecoveryMode::kStandby;

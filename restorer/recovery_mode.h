@@ -19,4 +19,8 @@ enum class RecoveryMode {
 // does the least harm.
 RecoveryMode find_recovery_mode(const FileSystem& file_system, const std::string& directory);
 
+// Whether PostgreSQL 11 or older recovers there: a later one does not start beside a recovery.conf.
+// It has no signal files, so the mode is a guess then, kRecovery.
+bool is_before_signal_files(const FileSystem& file_system, const std::string& directory);
+
 }  // namespace pgwalship

@@ -98,6 +98,18 @@ TEST(FetchProcess, ReplacesWhatAKilledFetchLeft) {
   EXPECT_EQ(files_in(node.in_data("pg_wal")), std::vector<std::string>{"RECOVERYXLOG"});
 }
 
+// It would end, or never end, by what a later PostgreSQL means.
+TEST(FetchProcess, H36StopsAServerThatIsTooOldToSayWhatItDoes) {
+  const NodeDirectory node;
+  node.put_in_archive(kName, build_archive_file(kName, build_segment({})));
+  write_file(node.in_data("recovery.conf"), "");
+  const ProgramEnd end = fetch(node);
+  EXPECT_EQ(end.status, 255);
+  EXPECT_NE(end.err.find("HINT: pgwalship fetch needs PostgreSQL 12 or newer"), std::string::npos)
+      << end.err;
+  expect_nothing_placed(node);
+}
+
 // README, "Exit codes": the whole table of fetch, on the real program.
 TEST(FetchProcess, H36EndsAsTheTableSays) {
   struct Row {

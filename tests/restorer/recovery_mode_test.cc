@@ -34,6 +34,13 @@ TEST_F(RecoveryModeTest, StandbySignalWins) {
   EXPECT_EQ(mode(), RecoveryMode::kStandby);
 }
 
+TEST_F(RecoveryModeTest, H36ServersWithoutSignalFilesAreTakenForARecovery) {
+  EXPECT_FALSE(is_before_signal_files(PosixFileSystem(), dir_.path()));
+  touch("recovery.conf");
+  EXPECT_TRUE(is_before_signal_files(PosixFileSystem(), dir_.path()));
+  EXPECT_EQ(mode(), RecoveryMode::kRecovery);
+}
+
 TEST_F(RecoveryModeTest, H36WhatCannotBeLookedAtIsTakenForARecovery) {
   touch("file");
   EXPECT_EQ(find_recovery_mode(PosixFileSystem(), dir_.file("file")), RecoveryMode::kRecovery);
