@@ -216,10 +216,16 @@ chown {user}:{user} {identity} {identity}.pub; chmod 600 {identity}; cat {identi
 """
 
 
-def make_directories(cluster):
-    user = cluster.ssh_user
+def make_archive(cluster):
+    """A mount point that was shut stays so: docs/durability.md, "An archive that goes back in time"."""
+    user, archive = cluster.ssh_user, q(cluster.archive_directory)
     return f"""
-install -d -m 0700 -o {user} -g {user} {q(cluster.archive_directory)}
+[ "$(stat -c %a {archive} 2>/dev/null)" = 0 ] || install -d -m 0700 -o {user} -g {user} {archive}
+"""
+
+
+def make_directories(cluster):
+    return f"""{make_archive(cluster)}
 install -d -m 0700 -o postgres -g postgres {q(cluster.postgres_tmp)}
 [ -d /etc/pgwalship ] || install -d -m 0755 -o root -g root /etc/pgwalship
 install -d -m 02775 -o root -g postgres /var/log/postgresql

@@ -309,6 +309,20 @@ class OnNodes(unittest.TestCase):
                              path.read_text())
             self.assertEqual(0o600, path.stat().st_mode & 0o777)
 
+    def test_an_archive_is_made_but_a_mount_point_that_was_shut_stays_so(self):
+        import dataclasses
+        import getpass
+        import tempfile
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "archive"
+            cluster = dataclasses.replace(config.load(LAB), archive_directory=str(path),
+                                          ssh_user=getpass.getuser())
+            for before, after in ((None, 0o700), (0o755, 0o700), (0, 0)):
+                if before is not None:
+                    path.chmod(before)
+                subprocess.run(["sh", "-es"], input=scripts.make_archive(cluster).encode(), check=True)
+                self.assertEqual(after, path.stat().st_mode & 0o777)
+
     def test_scripts_are_sound(self):
         cluster = config.load(LAB)
         node = cluster.nodes[0]
