@@ -39,6 +39,10 @@ _KEEP = "mv /var/lib/postgresql/15/main /var/lib/postgresql/15/lost"
 CLEAR = f"{_STOP}\n{_FORGET}\n{_KEEP}"
 STOP_STANDBY = "systemctl stop pgwalship-standby"
 
+# The order of a point-in-time recovery: off_and_on, then the runbook in tests/e2e/operations_cases, then
+# site_lost.
+_PARTS = "no scenario runs the recovery as a whole, its parts have been run"
+
 # What cannot be run just so on a whole cluster, and where it is run instead.
 ELSEWHERE = {
     "scripts/install-deps": "scripts/test",
@@ -65,6 +69,15 @@ ELSEWHERE = {
     _FORGET: "the scenario site_lost",
     _KEEP: "the scenario site_lost",
     STOP_STANDBY: "the scenario site_lost, with tests/lab/lab up --init systemd",
+    "systemctl restart pgwalshipd": "by apply, in second_site with --init systemd",
+    "systemctl disable --now pgwalship-standby": "by apply, when it becomes a member: add_node",
+    "systemctl start pgwalshipd": _PARTS,
+    "runuser -u postgres -- pgwalship rescue /var/lib/postgresql/15/main": "by rejoin",
+    "rm -f standby.signal": _PARTS,
+    "pg_ctl -D . stop": _PARTS,
+    'psql -c "ALTER SYSTEM RESET recovery_target_time" -c "ALTER SYSTEM RESET recovery_target_action"':
+        _PARTS,
+    'psql -c "ALTER SYSTEM RESET restore_command" -c "SELECT pg_switch_wal()"': _PARTS,
     "journalctl -u pgwalship-standby": "by hand; the unit: second_site with --init systemd",
     "systemctl stop pacemaker corosync": "the scenario off_and_on; without systemd by service",
     "systemctl start corosync pacemaker": "the scenario off_and_on; without systemd by service",
