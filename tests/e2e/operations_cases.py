@@ -66,9 +66,18 @@ class Trouble(Operations):
         two.power_on()
         three.power_on()
         lost.do(2)
+        self.wait_current(one)
+        lost.do(3)
         lost.over()
         self.assertEqual(one.archive(), two.archive() & three.archive())
         self.finish()
+
+    def wait_current(self, node):
+        """All is well, and every peer was compared since it is back."""
+        def said():
+            status = node.run("pgwalship status").stdout
+            return status.startswith("OK") and status.count(" current ") == 2
+        wait_until(said, 60, "every peer is current")
 
     def test_a_conflict(self):
         self.ready()
