@@ -258,10 +258,9 @@ TEST_F(FetchServiceTest, AClientDoesNotWaitForWhatDoesNotMove) {
 
 class FetchServiceWithoutSpoolTest : public FetchServiceTest {
  protected:
-  FetchService without_spool_{{.nodes = node_.nodes(),
-                               .quorum = Quorum::parse("ANY 1 (*)").value(),
-                               .prefetch = 4},
-                              fetch_machine(node_)};
+  FetchService without_spool_{
+      {.nodes = node_.nodes(), .quorum = Quorum::parse("ANY 1 (*)").value(), .prefetch = 4},
+      fetch_machine(node_)};
 };
 
 // What comes ahead is looked at without being read there, and nobody may be told that it is good.
