@@ -150,7 +150,9 @@ class Machine:
     def plug(self, state):
         with self.lock:
             self.is_cut = state == "down"
-            for number in range(len(self.addresses)):
+            # The kernel may keep the network of a machine that is off for some seconds more, with all
+            # its addresses: plugged in, it would answer for those that others have taken over.
+            for number in range(len(self.addresses) if self.init else 0):
                 run("ip", "link", "set", f"v{number}-{self.short}", state)
             self.room.note(self.name, "cut" if self.is_cut else "joined")
 
