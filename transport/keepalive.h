@@ -49,9 +49,7 @@ class Keepalive {
   TimePoint next_wakeup() const { return waiting_ ? std::min(next_ping_, lost_at()) : next_ping_; }
 
  private:
-  TimePoint lost_at() const {
-    return std::max(sent_ + 2 * interval_, last_life_ + 3 * interval_);
-  }
+  TimePoint lost_at() const { return std::max(sent_ + 2 * interval_, last_life_ + 3 * interval_); }
 
   const Duration interval_;
   TimePoint last_life_;
