@@ -35,13 +35,12 @@ PROMOTE = ("runuser -u postgres -- /usr/lib/postgresql/15/bin/pg_ctl -D /var/lib
            "promote")
 _STOP = "systemctl disable --now pacemaker corosync"
 _FORGET = "rm -f /etc/corosync/corosync.conf /var/lib/postgresql/pacemaker/PGSQL.lock"
-_KEEP = "mv /var/lib/postgresql/15/main /var/lib/postgresql/15/lost"
+DATA, LOST = "/var/lib/postgresql/15/main", "/var/lib/postgresql/15/lost"
+_KEEP = f"mv {DATA} {LOST}"
 CLEAR = f"{_STOP}\n{_FORGET}\n{_KEEP}"
 STOP_STANDBY = "systemctl stop pgwalship-standby"
 
-# The order of a point-in-time recovery: off_and_on, then the runbook in tests/e2e/operations_cases, then
-# site_lost.
-_PARTS = "no scenario runs the recovery as a whole, its parts have been run"
+_RECOVERY = "the scenario point_in_time"
 
 # What cannot be run just so on a whole cluster, and where it is run instead.
 ELSEWHERE = {
@@ -71,13 +70,13 @@ ELSEWHERE = {
     STOP_STANDBY: "the scenario site_lost, with tests/lab/lab up --init systemd",
     "systemctl restart pgwalshipd": "by apply, in second_site with --init systemd",
     "systemctl disable --now pgwalship-standby": "by apply, when it becomes a member: add_node",
-    "systemctl start pgwalshipd": _PARTS,
-    "runuser -u postgres -- pgwalship rescue /var/lib/postgresql/15/main": "by rejoin",
-    "rm -f standby.signal": _PARTS,
-    "pg_ctl -D . stop": _PARTS,
+    "systemctl start pgwalshipd": "the scenario point_in_time; without systemd by the resource agent",
+    "runuser -u postgres -- pgwalship rescue /var/lib/postgresql/15/main": _RECOVERY,
+    "rm -f standby.signal": _RECOVERY,
+    "pg_ctl -D . stop": "by hand: the first try was the right one",
     'psql -c "ALTER SYSTEM RESET recovery_target_time" -c "ALTER SYSTEM RESET recovery_target_action"':
-        _PARTS,
-    'psql -c "ALTER SYSTEM RESET restore_command" -c "SELECT pg_switch_wal()"': _PARTS,
+        _RECOVERY,
+    'psql -c "ALTER SYSTEM RESET restore_command" -c "SELECT pg_switch_wal()"': _RECOVERY,
     "journalctl -u pgwalship-standby": "by hand; the unit: second_site with --init systemd",
     "systemctl stop pacemaker corosync": "the scenario off_and_on; without systemd by service",
     "systemctl start corosync pacemaker": "the scenario off_and_on; without systemd by service",
@@ -94,6 +93,17 @@ ELSEWHERE = {
     "resource-agents fence-agents postgresql-15": "tests/cluster/mirror",
     "apt-ftparchive packages . > Packages": "tests/cluster/mirror",
 }
+
+
+def without_systemd(block):
+    return block.replace(_STOP, "for s in pacemaker corosync; do service $s stop; update-rc.d $s disable; done")
+
+
+def blocks(heading):
+    """The indented blocks from this heading, which begins a paragraph in bold, to the next one."""
+    part = GUIDE.read_text().partition(heading)[2].partition("\n\n**")[0]
+    found = re.findall(r"(?m)(?:^ {4}[^\n]*\n)+", part)
+    return [re.sub(r"(?m)^ {4}", "", block).rstrip() for block in found]
 
 
 def commands(text=None):

@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import guide
+import point_in_time
 import recovery
 import room
 import second_site
@@ -227,6 +228,13 @@ kill -TERM $(cat /run/pgwalship/pgwalshipd.pid); pkill -f '[p]gwalship receive' 
                 name, "sh", "-ec", f"{{ {start}\n}} >/dev/null 2>&1", timeout=120), self.names))
         self.wait_whole(180)
         self._verified()
+
+    def _point_in_time(self, state):
+        point_in_time.PointInTime(self).run(state)
+        self._verified()
+
+    def daemon_alone(self):
+        return scripts.start_outside(self.cluster, False)
 
     @property
     def with_systemd(self):

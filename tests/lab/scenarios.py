@@ -63,6 +63,7 @@ LIVES = [
     Scenario("replace", "a machine is lost with its disk and replaced", (), True, 40),
     Scenario("password", "the replication password is changed by hand, and made right", (), True, 30),
     Scenario("off_and_on", "all of it is stopped in order, and started again", (), True, 150),
+    Scenario("point_in_time", "damaged data: the whole cluster goes back to a moment", (), True, 10),
     Scenario("upgrade", "rolling upgrade of pgwalship", (), True, 10),
     Scenario("second_site", "an archive and a standby at a second site", (), True, 10),
     Scenario("site_lost", "the second site takes over, and gives it back", (), True, 10),

@@ -9,8 +9,7 @@ import recovery
 NAME = "pgdb4.example.com"
 UNIT = "pgwalship-standby"
 STANDBY_SETTINGS = "/var/lib/postgresql/pacemaker/recovery.conf"
-DATA = "/var/lib/postgresql/15/main"
-PID_FILE = f"{DATA}/postmaster.pid"
+PID_FILE = f"{guide.DATA}/postmaster.pid"
 
 
 class SecondSite:
@@ -52,9 +51,7 @@ class SecondSite:
         self.lab.ask("release", name)
         self.lab.ask("on", name)
         self.life.wait_ssh(name)
-        command = guide.CLEAR if self.with_systemd else guide.CLEAR.replace(
-            "systemctl disable --now pacemaker corosync",
-            "for s in pacemaker corosync; do service $s stop; update-rc.d $s disable; done")
+        command = guide.CLEAR if self.with_systemd else guide.without_systemd(guide.CLEAR)
         time.sleep(5)
         self.lab.run_in(name, "sh", "-ec", "if pgrep -x postgres; then exit 1; fi\n" + command, timeout=120)
 
@@ -62,14 +59,14 @@ class SecondSite:
         if self.with_systemd:
             self._at(guide.STOP_STANDBY, timeout=90)
         else:
-            self._at(f"cd /; runuser -u postgres -- {recovery.BIN}/pg_ctl -s -w -t 80 -D {DATA} stop",
+            self._at(f"cd /; runuser -u postgres -- {recovery.BIN}/pg_ctl -s -w -t 80 -D {guide.DATA} stop",
                      timeout=90)
-        place, name = DATA.rsplit("/", 1)
+        place, name = guide.DATA.rsplit("/", 1)
         out = self.lab.command_in(NAME, ["tar", "-C", place, "-cf", "-", name])
         into = self.lab.command_in(self.life.names[0], ["tar", "-C", place, "-xpf", "-"])
         with subprocess.Popen(out, stdout=subprocess.PIPE) as source:
             subprocess.run(into, stdin=source.stdout, check=True, timeout=120)
-        self._at(f"rm -r {DATA}")
+        self._at(f"rm -r {guide.DATA}")
 
     def _at(self, script, **more):
         return self.lab.run_in(NAME, "sh", "-c", script, **more).stdout.strip()
@@ -147,5 +144,5 @@ class SecondSite:
         if self.with_systemd:
             self._at(f"systemctl restart {UNIT}", timeout=60)
         else:
-            self._at(f"runuser -u postgres -- {recovery.BIN}/pg_ctl -s -w -D {DATA} "
+            self._at(f"runuser -u postgres -- {recovery.BIN}/pg_ctl -s -w -D {guide.DATA} "
                      "-l /tmp/log restart </dev/null >/dev/null 2>&1", timeout=60)
