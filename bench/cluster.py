@@ -83,7 +83,8 @@ class Cluster:
         for node in self.nodes:
             if node not in down:
                 self.start(node)
-        for node in without_daemon:
+        for node in without_daemon:  # once it has made its archive: a receiver alone makes none
+            wait_until(lambda node=node: self.status(node), 20, f"{node}'s daemon answers")
             self.stop_daemon(node)
         first = next(node for node in self.nodes if node not in (*down, *without_daemon))
         wait_until(lambda: all(self.peers(first).get(peer, {}).get("counts") for peer in self.nodes
