@@ -2,32 +2,6 @@
 
 namespace pgwalship {
 
-namespace {
-
-// The id of the request that a message answers; nothing for what is no answer.
-std::optional<std::uint64_t> answered_id(const Message& message) {
-  return std::visit(
-      [](const auto& m) -> std::optional<std::uint64_t> {
-        if constexpr (requires { m.id; }) {
-          return m.id;
-        } else {
-          return std::nullopt;
-        }
-      },
-      message);
-}
-
-bool ends_request(const Message& message) {
-  return std::holds_alternative<Done>(message) || std::holds_alternative<StatResult>(message) ||
-         std::holds_alternative<GetEnd>(message) ||
-         std::holds_alternative<CompareResult>(message) ||
-         std::holds_alternative<OfferDeclined>(message) ||
-         std::holds_alternative<ProbeAnswer>(message) ||
-         std::holds_alternative<MachineFacts>(message);
-}
-
-}  // namespace
-
 LinkSet::~LinkSet() {
   for (const auto& [peer, entry] : entries_) {
     for (const Link& each : entry.links) {
@@ -94,8 +68,9 @@ std::uint64_t LinkSet::request(NodeId peer, const std::function<Message(std::uin
   Entry& entry = entries_.at(peer);
   CHECK(is_up(peer));
   const std::uint64_t id = next_id_++;
-  entry.open.emplace(id, Request{std::move(on_answer)});
-  entry.links.front().link->send(make(id));
+  Message request = make(id);
+  entry.open.emplace(id, Request{std::move(on_answer), answers_to(request)});
+  entry.links.front().link->send(std::move(request));
   return id;
 }
 
@@ -111,7 +86,7 @@ std::uint64_t LinkSet::send_file(NodeId peer, OutgoingFile file, AnswerHandler o
   const std::uint64_t id = next_id_++;
   file.put.id = id;
   const std::uint64_t bytes = file.put.file_bytes;
-  entry.open.emplace(id, Request{std::move(on_answer), chosen, bytes});
+  entry.open.emplace(id, Request{std::move(on_answer), answers_to(file.put), chosen, bytes});
   entry.links[chosen].open_bytes += bytes;
   entry.links[chosen].link->send_file(std::move(file));
   return id;
@@ -190,7 +165,11 @@ void LinkSet::on_message(Entry& entry, Message message) {
   if (found == entry.open.end()) {
     return;  // forgotten, or of a session that is gone
   }
-  if (ends_request(message)) {
+  if (!found->second.may_be(message)) {
+    Error error{Errc::kProtocol, "the peer's answer is none to what it was asked",
+                "is the same version of pgwalship on both nodes?"};
+    close(entry, found).on_answer(Done{*id, {}, std::move(error), {}});
+  } else if (ends_request(message)) {
     close(entry, found).on_answer(std::move(message));
   } else {
     // A copy: the handler may forget its own request.

@@ -8,6 +8,7 @@
 
 #include "base/event_loop.h"
 #include "topology/node_list.h"
+#include "transport/answers.h"
 #include "transport/peer_link.h"
 
 #include <functional>
@@ -27,7 +28,8 @@ class LinkSet {
     virtual void on_down(NodeId peer, const Error& reason) = 0;
   };
   // Gets every answer that carries the id, until forget() or the end of the session (which the
-  // Observer hears of; no answer comes after that).
+  // Observer hears of; no answer comes after that). What is no answer to that request becomes a
+  // Done with kProtocol, which ends it.
   using AnswerHandler = std::function<void(Message answer)>;
 
   explicit LinkSet(EventLoop& loop) : loop_(loop) {}
@@ -67,6 +69,7 @@ class LinkSet {
   };
   struct Request {
     AnswerHandler on_answer;
+    AnswerCheck may_be = nullptr;
     std::size_t link = 0;
     std::uint64_t file_bytes = 0;
   };

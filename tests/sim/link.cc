@@ -1,5 +1,7 @@
 #include "tests/sim/link.h"
 
+#include "transport/answers.h"
+
 #include <utility>
 
 namespace pgwalship::sim {
@@ -9,22 +11,6 @@ namespace {
 // docs/protocol.md section 3: a peer that was silent for three intervals is lost.
 constexpr milliseconds kKeepalive{3300};
 constexpr seconds kConnectTimeout{2};
-
-std::optional<std::uint64_t> answered_id(const Message& message) {
-  return std::visit(
-      [](const auto& m) -> std::optional<std::uint64_t> {
-        if constexpr (requires { m.id; }) {
-          return m.id;
-        } else {
-          return std::nullopt;
-        }
-      },
-      message);
-}
-
-bool ends_request(const Message& message) {
-  return !std::holds_alternative<GetBegin>(message) && !std::holds_alternative<Data>(message);
-}
 
 }  // namespace
 

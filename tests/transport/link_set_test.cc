@@ -183,6 +183,31 @@ TEST_F(ThreeLinksTest, WhenTheFirstIsLostNothingIsAnswered) {
   EXPECT_EQ(files(), (std::array{2, 2, 0})) << "nothing counts that was open then";
 }
 
+// A request that waits for more would wait until the link ends.
+TEST_F(ThreeLinksTest, WhatIsNoAnswerToTheRequestEndsIt) {
+  up(0);
+  up(1);
+  std::vector<Message> answers;
+  const std::uint64_t get = links_.request(
+      kPeer,
+      [](std::uint64_t id) -> Message {
+        return Get{id, WalName::history_of(2), {}};
+      },
+      [&](const Message& message) { answers.push_back(message); });
+  come(0, Message(GetBegin{get, 1, {}}));
+  StatResult other;
+  other.id = get;
+  come(0, Message(other));
+  come(0, Message(GetEnd{get, 0}));
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(std::get<Done>(answers.back()).id, get);
+  EXPECT_EQ(std::get<Done>(answers.back()).error->code, Errc::kProtocol);
+  const std::uint64_t file = send(10);
+  come(0, Message(OfferDeclined{file}));
+  EXPECT_THAT(answers_,
+              ElementsAre(testing::StartsWith(std::to_string(file) + ": the peer's answer")));
+}
+
 TEST_F(ThreeLinksTest, WhatIsForgottenDoesNotCount) {
   up(0);
   up(1);
