@@ -20,6 +20,12 @@ Error queue_full(const char* what) {
                "see iostat for the file system of [archive] directory"};
 }
 
+// What a gzip file of so much may have, stored blocks and header included: not the whole disk.
+std::uint64_t file_bytes_max(std::uint64_t raw_bytes) {
+  constexpr std::uint64_t kHeaderBytes = 64U << 10U;
+  return raw_bytes + raw_bytes / 64 + kHeaderBytes;
+}
+
 // Comparing tells the first half of a hash; this much stands in names of quarantined files, too.
 std::string start_of(const Sha256& hash) {
   return hash.hex().substr(0, ArchiveLayout::kHashDigits);
@@ -72,6 +78,13 @@ void PushService::data(PushId push, Bytes bytes) {
   }
   const UploadRef upload = found->second;
   const std::size_t size = bytes.size();
+  if (upload->received_bytes + size > file_bytes_max(upload->put.facts.raw_bytes)) {
+    fail_upload(push, Error{Errc::kInvalid,
+                            "store '" + upload->put.name.text() + "': more came than a file of " +
+                                std::to_string(upload->put.facts.raw_bytes) + " bytes can take",
+                            ""});
+    return;
+  }
   upload->queued_bytes += size;
   upload->received_bytes += size;
   auto piece = std::make_shared<Bytes>(std::move(bytes));

@@ -373,6 +373,18 @@ class Socket(Case):
             talk.say(put_end(1))
             self.assertIn("not open", talk.hear_failure())
 
+    def test_h47_a_client_cannot_fill_the_disk(self):
+        cluster = self.cluster(nodes=1)
+        with Talk(cluster.dir / "node1" / "pgwalship.sock") as talk:
+            talk.say(put(1, segment_name(1)), data(1, bytes(60_000)))
+            talk.say(data(1, bytes(60_000)), data(1, bytes(60_000)))
+            kind, payload = talk.hear()
+            self.assertEqual(kind, DONE)
+            self.assertIn(b"more came than a file of 0 bytes can take", payload)
+            talk.say(put_end(1), status_query(2))
+            self.assertEqual(talk.hear()[0], STATUS_REPORT, "the session goes on")
+        wait_until(lambda: not cluster.temporary_files("node1"), 10, "what was staged is gone")
+
     def test_h49_a_stopped_daemon_loses_nothing_acknowledged(self):
         cluster = self.cluster()
         acknowledged = {}
