@@ -10,6 +10,7 @@ from synthetic import big_segment, segment_name, system_id
 
 TITLE = "one push of a big segment, made of real pages, durable here and on 1 of 2 peers"
 MIB = 1 << 20
+SMALL = 16
 SIZES = (64, 1024)
 BASELINE = "pgwalship, 16 MiB"
 
@@ -56,8 +57,19 @@ def pushed(stage, command, directory, cluster=None):
     return result
 
 
-def one_size(stage, megabytes, sources, rounds, count):
-    """`count` segments of that size, each pushed by everybody."""
+def together(results):
+    """Of pushes that were made one after the other."""
+    sums = {key: sum(result[key] for result in results) for key in ("seconds", "cpu_s")}
+    peaks = {key: max(result[key] for result in results) for key in results[0]}
+    return peaks | sums
+
+
+def batch_title(count, megabytes):
+    return f"pgwalship, {f'{count} of ' if count > 1 else ''}{megabytes} MiB"
+
+
+def one_size(stage, megabytes, sources, rounds, count, batches=(1,)):
+    """Batches of segments of that size, `count` times; single ones are pushed by everybody."""
     data, system = server(stage, megabytes)
     cluster = Cluster(stage, f"b{megabytes}")
     cluster.fresh({"cluster.push-timeout": "5min"})
@@ -70,20 +82,28 @@ def one_size(stage, megabytes, sources, rounds, count):
         rival.online(data)
         stage.ctl(data, "-m", "fast", "stop")
     target = stage.directory(stage.top / "copied")
-    for number in range(8, 8 + count):
-        name = segment_name(number, megabytes * MIB)
-        path = data / "pg_wal" / name
-        big_segment(path, sources, number, megabytes * MIB, system)
-        stage.own(path)
-        commands = {f"pgwalship, {megabytes} MiB": (cluster.command("push %p %f"), cluster),
-                    f"cp, no fsync, {megabytes} MiB": (f"cp %p {target}/%f", None)}
-        if rival:
+    number = 8
+    for batch in batches * count:
+        paths = []
+        for at in range(batch):  # what one big segment has in a row
+            paths.append(data / "pg_wal" / segment_name(number, megabytes * MIB))
+            big_segment(paths[-1], sources[at % len(sources):] + sources[:at % len(sources)],
+                        number, megabytes * MIB, system)
+            stage.own(paths[-1])
+            number += 1
+        commands = {batch_title(batch, megabytes): (cluster.command("push %p %f"), cluster)}
+        if batch == 1:
+            commands[f"cp, no fsync, {megabytes} MiB"] = (f"cp %p {target}/%f", None)
+        if batch == 1 and rival:
             commands[rival.name] = (rival.command, None)
         for title, (command, pushing) in commands.items():
-            command = command.replace("%p", f"pg_wal/{name}").replace("%f", name)
-            rounds.setdefault(title, []).append(pushed(stage, command, data, pushing))
-        path.unlink()
-        (target / name).unlink()
+            rounds.setdefault(title, []).append(together([
+                pushed(stage, command.replace("%p", f"pg_wal/{path.name}").replace("%f", path.name),
+                       data, pushing)
+                for path in paths]))
+        for path in paths:
+            path.unlink()
+            (target / path.name).unlink(missing_ok=True)
     subprocess.run(["rm", "-r", data], check=True)
 
 
@@ -91,20 +111,21 @@ def measure(stage, options):
     data, names = stage.wal(16)
     sources = [data / "pg_wal" / name for name in names]
     rounds = {}
-    for megabytes in (16, *SIZES):
-        one_size(stage, megabytes, sources, rounds, 1 if options.quick else 3)
+    count = 1 if options.quick else 3
+    one_size(stage, SMALL, sources, rounds, count, (1, *(size // SMALL for size in SIZES)))
+    for megabytes in SIZES:
+        one_size(stage, megabytes, sources, rounds, count)
     return rounds
 
 
 def goals(found):
-    small = found.median(BASELINE, "seconds")
     for megabytes in SIZES:
-        title = f"pgwalship, {megabytes} MiB"
-        taken = found.median(title, "seconds")
-        if taken is None or not small:
+        title, pieces = batch_title(1, megabytes), megabytes // SMALL
+        ratio = found.ratio("seconds", title, batch_title(pieces, SMALL))
+        if ratio is None:
             continue
-        yield found.at_most(f"big, {megabytes} MiB: time, of {megabytes // 16} segments of 16 MiB",
-                            taken / small / (megabytes / 16), 1)
+        yield found.at_most(f"big, {megabytes} MiB: time, of {pieces} segments of 16 MiB with the "
+                            "same pages", ratio, 1)
         for who in ("client", "daemon", "receiver"):
             yield found.at_most(f"big, {megabytes} MiB: memory of the {who}, MB",
                                 found.median(title, f"{who}_peak_MB"), 128)
