@@ -62,6 +62,7 @@ PostgresFacts ask_postgres(const Clock& clock, const std::string& conninfo) {
 ProbeOptions probe_options(const Config& config, const Node& peer) {
   ProbeOptions options;
   options.session = session_options(config, peer);
+  options.session.command = PGWALSHIP_CLIENT_PATH " receive --from " + config.node_name;
   options.mine.role = Role::kDaemon;
   options.mine.software = "pgwalship " PGWALSHIP_VERSION;
   options.mine.cluster = config.cluster.name;

@@ -5,6 +5,7 @@ namespace pgwalship {
 SshSession::Options session_options(const Config& config, const Node& peer) {
   SshSession::Options options;
   options.host = peer.address;
+  options.node = peer.name;
   options.port = peer.port;
   options.user = config.ssh.user;
   options.identity = config.ssh.identity;

@@ -30,6 +30,7 @@ class ProbeTalk {
 
   PeerProbe run() {
     // With a forced command sshd does not look at this; without one, the answer shows it.
+    options_.session.forced_command = std::exchange(options_.session.command, "");
     options_.session.command = "echo '" + std::string(kAnyCommand) + "'";
     options_.session.on_step = [this](SshStep step) { probe_.reached = step; };
     began_ = clock_.now();

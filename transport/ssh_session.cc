@@ -43,10 +43,15 @@ Result<void> check_readable(const std::string& path, std::string_view what, std:
   return {};
 }
 
-std::string pin_hint(const SshSession::Options& options) {
+std::string pin_hint(const SshSession::Options& options, const std::string& how = "") {
   return "on " + options.host +
          " run 'ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub'; if the fingerprint is the same, "
-         "here 'pgwalship keys pin'";
+         "here 'pgwalship keys pin" +
+         how + "'";
+}
+
+std::string replace_hint(const SshSession::Options& options) {
+  return pin_hint(options, " --replace " + (options.node.empty() ? "NODE" : options.node));
 }
 
 bool is_revoked(const std::string& known_hosts, const std::string& key_base64) {
@@ -83,10 +88,10 @@ Result<void> check_host_key(ssh_session session, const SshSession::Options& opti
     case SSH_KNOWN_HOSTS_CHANGED:
       return refuse("is not the pinned one",
                     "somebody may be in between, or the host was reinstalled; only when you know "
-                    "why it changed: 'pgwalship keys pin --replace NODE'");
+                    "why it changed, " +
+                        replace_hint(options));
     case SSH_KNOWN_HOSTS_OTHER:
-      return refuse("is of another type than the pinned one",
-                    pin_hint(options) + " --replace NODE");
+      return refuse("is of another type than the pinned one", replace_hint(options));
     case SSH_KNOWN_HOSTS_NOT_FOUND:
     case SSH_KNOWN_HOSTS_UNKNOWN:
       return refuse("is not pinned as " + name + " in '" + options.known_hosts + "'",
@@ -98,8 +103,10 @@ Result<void> check_host_key(ssh_session session, const SshSession::Options& opti
 }
 
 std::string authorized_keys_hint(const SshSession::Options& options, ssh_key identity) {
+  const std::string& wanted =
+      options.forced_command.empty() ? options.command : options.forced_command;
   const std::string command =
-      options.command.empty() ? PGWALSHIP_CLIENT_PATH " receive --from NODE" : options.command;
+      wanted.empty() ? PGWALSHIP_CLIENT_PATH " receive --from NODE" : wanted;
   return "authorized_keys of " + options.user + " on " + options.host +
          ", which nobody else may write to, needs the line: restrict,command=\"" + command + "\" " +
          ssh_key_type_to_char(ssh_key_type(identity)) + " " + base64(identity);
@@ -248,11 +255,14 @@ Error SshSession::Handles::why_ended() const {
                         ")";
   constexpr int kShellsSignals = 128;  // a shell in between adds it to the signal's number
   const bool was_killed = !ending.signal.empty() || *ending.status > kShellsSignals;
-  std::string hint = was_killed
-                         ? "it was killed, by hand or for lack of memory: see the journal of " +
-                               options.host + "; a new one is started"
-                         : "does authorized_keys of " + options.user + " on " + options.host +
-                               " give this key the right command=\"...\"?";
+  std::string hint =
+      was_killed ? "it was killed, by hand or for lack of memory: see the journal of " +
+                       options.host + "; a new one is started"
+                 : (*ending.status == 0 ? "it was told to stop, as by an upgrade there, and a "
+                                          "new one is started; when it ends again, "
+                                        : "") +
+                       ("does authorized_keys of " + options.user + " on " + options.host +
+                        " give this key the right command=\"...\"?");
   std::string tail = stderr_tail;
   std::string line = take_last_line(tail);
   constexpr std::string_view kHint = "HINT: ";

@@ -29,9 +29,11 @@ class SshSession {
     std::string ciphers;      // OpenSSH's names in order of preference; empty: AES-GCM first
     std::chrono::milliseconds connect_timeout{2000};  // for each of: connect, keys, login, exec
     std::string command;              // what to ask for; sshd's forced command decides what runs
+    std::string forced_command = {};  // what authorized_keys should force, when that is another
     int cancel_fd = -1;               // readable: connect() gives up at once
     std::string host_key_types = {};  // to ask for, the best first; empty: what is pinned
     std::function<void(SshStep)> on_step = {};
+    std::string node = {};  // what `keys pin` calls the host, for hints
 
     // Whether both make the same connection, whoever watches it (cancel_fd, on_step).
     bool operator==(const Options& other) const;

@@ -205,6 +205,16 @@ TEST_F(SshSessionTest, H44TellsOfAForcedCommandThatIsNotThere) {
   EXPECT_TRUE(contains(end.hint, "authorized_keys")) << end.text();
 }
 
+TEST_F(SshSessionTest, AReceiverThatEndsWellMayHaveBeenUpgraded) {
+  sshd_->set_forced_command("exit 0");
+  const auto session = connected();
+  Error end;
+  read_text(*session, kUntilTheEnd, &end);
+  EXPECT_TRUE(contains(end.message, "exit status 0")) << end.text();
+  EXPECT_TRUE(contains(end.hint, "an upgrade")) << end.text();
+  EXPECT_TRUE(contains(end.hint, "authorized_keys")) << end.text();
+}
+
 TEST_F(SshSessionTest, TellsOfAConnectionThatBroke) {
   const auto session = connected();
   sshd_->signal_sessions(SIGKILL);
