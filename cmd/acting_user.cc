@@ -3,6 +3,7 @@
 #include "base/fd.h"
 
 #include <cerrno>
+#include <cstdlib>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -56,6 +57,9 @@ Result<ActingUser> become(const Entry& entry, Return back) {
                          ::setresuid(entry.uid, entry.uid, saved) != 0)) {
     return errno_error("become the user '" + entry.user.name + "'", errno);
   }
+  if (back == Return::kNever) {  // libpq finds the password file there, as it does for the daemon
+    ::setenv("HOME", entry.user.home.c_str(), 1);
+  }
   return entry.user;
 }
 
@@ -70,8 +74,16 @@ Result<ActingUser> become_daemon_user(const Config& config) {
   if (::geteuid() != 0) {
     return current_acting_user();
   }
+  // Root's archive directory is a mount point without its file system, or somebody's mistake, when
+  // the server's data directory is another user's.
   struct stat found {};
-  if (::stat(config.archive.directory.c_str(), &found) == 0) {
+  struct stat server {};
+  const std::string& data = config.postgres.data_directory;
+  const bool is_there = ::stat(config.archive.directory.c_str(), &found) == 0;
+  if (is_there && found.st_uid == 0 && !data.empty() && ::stat(data.c_str(), &server) == 0) {
+    found.st_uid = server.st_uid;
+  }
+  if (is_there) {
     TRY_ASSIGN(const Entry owner, user_of(found.st_uid));
     return become(owner, Return::kNever);
   }

@@ -18,9 +18,9 @@ struct ActingUser {
 // The user of this process, as the user database has it.
 Result<ActingUser> current_acting_user();
 
-// Called by root, the process becomes the owner of the archive directory for good; when there is no
-// such directory, [ssh] user. Called by anybody else it changes nothing. kInvalid when root cannot
-// tell who the daemon is.
+// Called by root, the process becomes the owner of the archive directory for good (where that is
+// root, the owner of [postgres] data-directory); when there is no such directory, [ssh] user.
+// Called by anybody else it changes nothing. kInvalid when root cannot tell who the daemon is.
 Result<ActingUser> become_daemon_user(const Config& config);
 
 // The same for the owner of a directory; root_again() takes it back.

@@ -144,6 +144,7 @@ class Verify {
     const bool everything = names.empty();
     if (everything) {
       TRY_ASSIGN(names, store_.list());
+      TRY(check_there(names));
     }
     TRY_ASSIGN(const std::uint64_t system_id, store_.system_id());
     Verification verification;
@@ -178,6 +179,16 @@ class Verify {
   }
 
  private:
+  // Nothing at all is no good archive: a daemon has never been there, or its file system is gone.
+  Result<void> check_there(const std::vector<WalName>& names) {
+    const std::string& directory = config_.archive.directory;
+    if (!names.empty() || file_system_.stat(ArchiveLayout(directory).state_directory()).ok()) {
+      return {};
+    }
+    return Error{Errc::kNotFound, "there is no archive in '" + directory + "'",
+                 "mount its file system there; on a new node start pgwalshipd first"};
+  }
+
   void take(const Problem& problem) {
     VerifiedProblem verified{problem};
     if (repair_ == Repair::kYes) {

@@ -84,6 +84,27 @@ class ReadmeSetUp(MachinesCase):
         wait_until(lambda: list((two.home / "archive").glob("0*.gz")), 30, "a segment on a peer")
         wait_until(lambda: list((three.home / "archive").glob("0*.gz")), 30, "and on the other")
 
+    def test_config_check_by_root_sees_what_the_daemon_sees(self):
+        one = self.nodes[0]
+        self.make_keys()
+        self.start_postgres()
+        service = one.home / ".pg_service.conf"
+        service.write_text("[mine]\nhost=/run/postgresql\nuser=postgres\ndbname=postgres\n")
+        conf = one.dir / "etc" / "pgwalship" / "pgwalship.conf"
+        conf.write_text(re.sub("conninfo = .*", "conninfo = service=mine", conf.read_text()))
+        check = "HOME=/root pgwalship config --check"
+        self.assertIn("version 15, primary", one.run(check).stdout)
+        # The mount point of an archive that is not mounted, as the README has it made.
+        os.chown(one.home / "archive", 0, 0)
+        (one.home / "archive").chmod(0)
+        text = one.run(check).stdout
+        self.assertIn("OK    user               postgres\n", text)
+        self.assertIn("use '/var/lib/postgresql/archive' as postgres: Permission denied", text)
+        self.assertIn("is its file system mounted?", text)
+        done = one.run("pgwalship verify")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("there is no archive in '/var/lib/postgresql/archive'", done.stderr)
+
     def test_pinning_says_who_may_not_write(self):
         one = self.nodes[0]
         self.make_keys()
@@ -116,6 +137,7 @@ class ReadmeSetUp(MachinesCase):
         text = self.check(one, 1)
         self.assertIn("is refused", text)
         self.assertIn("authorized_keys of postgres on", text)
+        self.assertIn("needs the line: " + lines[one.k].rsplit(" ", 1)[0] + "\n", text)
         self.assertIn("nobody listens there", text)
 
         (one.home / ".ssh" / "pgwalship").chmod(0o644)
