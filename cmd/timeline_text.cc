@@ -64,14 +64,20 @@ class Text {
   // `mark` stands in front of the first line, blanks of its width in front of the others.
   void add_row(const std::string& prefix, std::size_t prefix_columns, const std::string& mark,
                const std::string& words) {
+    add_row(prefix, prefix, prefix_columns, mark, words);
+  }
+
+  void add_row(const std::string& first, const std::string& further, std::size_t prefix_columns,
+               const std::string& mark, const std::string& words) {
     const std::size_t used = prefix_columns + mark.size();
+    std::string row = first;
     std::string lead = mark;
     for (const std::string& line : wrapped(words, kColumns - std::min(used, kColumns / 2))) {
-      std::string row = prefix;
       row += lead;
       row += line;
       row.erase(row.find_last_not_of(' ') + 1);
       text_ += row + "\n";
+      row = further;
       lead = std::string(mark.size(), ' ');
     }
   }
@@ -142,8 +148,8 @@ class Text {
                                                          : ": " + node.origin->reason);
     }
     title += node.number == report_.graph.newest() ? "  (newest)" : "";
-    add_row(lead + glyphs_.node, 2 + 2 * depth + 2, "", title);
     const std::string below = trunks(depth) + (drawn.trunk_goes_on ? glyphs_.trunk : "  ");
+    add_row(lead + glyphs_.node, below, 2 + 2 * depth + 2, "", title);
     below_ = below;
     below_columns_ = 2 + 2 * depth + 2;
     add_segments(node);

@@ -93,6 +93,22 @@ TEST(TimelineReport, DrawsATree) {
             "  00000004.history.conflict-0a1b2c3d4e5f.gz\n");
 }
 
+TEST(TimelineReport, ATimelineWithALongReasonHasOneMarkAlone) {
+  ArchiveSurvey survey;
+  survey.segment_bytes = kBytes;
+  survey.histories = {{2, "1\t0/5000060\tno recovery target specified\n"},
+                      {3,
+                       "1\t0/5000060\tno recovery target specified\n"
+                       "2\t0/7000000\tbefore 2026-12-01 15:43:45.595687+00\n"}};
+  survey.runs = {{1, 1, 5}, {2, 5, 7}, {3, 7, 8}};
+  const std::string text = timeline_text(report_of(std::move(survey)), Drawing::kAscii);
+  EXPECT_NE(text.find("  * 3  left timeline 2 at 0/7000000: before 2026-12-01 15:43:45.595687+00\n"
+                      "    (newest)\n"
+                      "      000000030000000000000007 to 000000030000000000000008  2 segments\n"),
+            std::string::npos)
+      << text;
+}
+
 TEST(TimelineReport, SaysThatAllIsWell) {
   const TimelineReport report = healthy();
   EXPECT_TRUE(report.whole());
