@@ -243,8 +243,7 @@ void PushService::on_down(NodeId peer, const Error& reason) {
     }
     return entry.second.peer == peer;
   });
-  const std::string hint = reason.hint.empty() ? "" : " (" + reason.hint + ")";
-  feed(PeerLost{peer, reason.message + hint});
+  feed(PeerLost{peer, reason.message, reason.hint});
 }
 
 TimePoint PushService::tick(TimePoint now) {

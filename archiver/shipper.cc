@@ -149,6 +149,7 @@ void Shipper::on(const PeerLost& event, TimePoint now) {
   Peer& peer = peers_.at(event.peer);
   const bool was_up = peer.view.state != PeerState::kDown;
   peer.view.last_error = event.reason;
+  peer.view.hint = event.hint;
   if (was_up) {
     peer.view.backlog = known_backlog(peer);
   }
@@ -164,7 +165,7 @@ void Shipper::on(const PeerLost& event, TimePoint now) {
   }
   report(Gravity::kWarning,
          "peer " + name_of(event.peer) + (was_up ? ": connection lost: " : ": cannot connect: ") +
-             event.reason,
+             event.reason + (event.hint.empty() ? "" : " (" + event.hint + ")"),
          {{kMessageIdField, std::string(kPeerLostMessage)}, {kPeerField, name_of(event.peer)}});
 }
 

@@ -84,6 +84,7 @@ class Shipper {
     bool refuses = false;    // could not store the last fresh file: holds no quorum now
     TimePoint since{};       // of the state; of a peer in trouble, of that
     std::string last_error;  // of the link or of a file; empty when all is well
+    std::string hint;        // while it is down: what can be done about last_error
     std::size_t in_flight = 0;
     std::size_t backlog = 0;  // known files it lacks, in flight included; grows while it is down
     // Since when it has lacked some file; while it is current: since its last answer.

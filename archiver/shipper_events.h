@@ -43,6 +43,7 @@ struct PeerGreeted {
 struct PeerLost {
   NodeId peer;
   std::string reason;
+  std::string hint = {};  // what can be done about it
 };
 struct FileAnswered {
   NodeId peer;

@@ -35,6 +35,7 @@ Json peers_json(const StatusInputs& in) {
       peer["since_seconds"] = seconds_since(view.since, in.now);
     }
     peer["last_error"] = view.last_error;
+    peer["hint"] = view.state == PeerState::kDown ? view.hint : "";
     peer["in_flight"] = view.in_flight;
     peer["backlog"] = view.backlog;
     peer["lag_seconds"] = view.lags_since ? seconds_since(*view.lags_since, in.now) : 0.0;

@@ -83,7 +83,9 @@ class Status {
       return write_out(text + "\n");
     }
     std::string picture = "\033[H";
-    for (const char c : text) {
+    // Its first line is the one that matters. Behind the last one the cursor needs a row.
+    for (const char c :
+         fitted(text, terminal_width(STDOUT_FILENO), terminal_height(STDOUT_FILENO) - 1)) {
       picture += c == '\n' ? "\033[K\n" : std::string(1, c);
     }
     return write_out(picture + "\033[J");

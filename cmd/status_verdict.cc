@@ -129,7 +129,10 @@ std::string unarchived_text(const ReportJson& report) {
 std::string verdict_text(const ReportJson& report, Colours colours) {
   CheckLimits limits;
   limits.quorum.critical = limits.quorum.warning;  // an alarm can wait for a restart, this cannot
-  const CheckResult found = check_report(report.dump(), limits);
+  CheckResult found = check_report(report.dump(), limits);
+  for (CheckFinding& finding : found.findings) {
+    finding.text = without_peer_errors(std::move(finding.text), report);
+  }
   const std::string expression = report_text(report_field(report, "quorum"), "expression");
   const std::string recovery = recoverability_text(recoverability(report));
   if (found.findings.empty()) {

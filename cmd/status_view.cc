@@ -141,8 +141,8 @@ std::string peers(const Json& report, const Json& earlier, double seconds, Colou
     return "";
   }
   TextTable table({"peer", "site", "state", "since", "counts", "sessions", "lacks", "for",
-                   "in flight", "rate", "to go", "round trip", "sent", "by hash", "configuration",
-                   "last error"});
+                   "in flight", "rate", "to go", "round trip", "sent", "by hash", "configuration"});
+  std::string errors;
   for (const Json& peer : all) {
     const auto sent = report_number(peer, "bytes_sent");
     const auto round_trip = report_number(peer, "round_trip_ms");
@@ -151,12 +151,8 @@ std::string peers(const Json& report, const Json& earlier, double seconds, Colou
     const auto moves = traffic(peer, earlier, seconds);
     const bool is_busy = backlog > 0 && moves && moves->files_per_second > 0;
     table.add(
-        {report_words(peer, "node"),
-         report_words(peer, "site"),
-         state_cell(peer),
-         age_of(peer, "since_seconds"),
-         is_true(peer, "counts") ? "yes" : "no",
-         sessions_of(peer),
+        {report_words(peer, "node"), report_words(peer, "site"), state_cell(peer),
+         age_of(peer, "since_seconds"), is_true(peer, "counts") ? "yes" : "no", sessions_of(peer),
          backlog > 0 ? count_of(peer, "backlog", "file", "files") : "0",
          lag > 0 ? rounded_time(lag) : "",
          report_number_or_zero(peer, "in_flight") > 0 ? report_words(peer, "in_flight") : "",
@@ -167,10 +163,15 @@ std::string peers(const Json& report, const Json& earlier, double seconds, Colou
          report_number_or_zero(peer, "files_acknowledged_by_hash") > 0
              ? report_words(peer, "files_acknowledged_by_hash")
              : "",
-         is_true(peer, "configuration_differs") ? "differs" : "",
-         {report_words(peer, "last_error"), Shade::kAttention}});
+         is_true(peer, "configuration_differs") ? "differs" : ""});
+    if (const std::string error = report_words(peer, "last_error"); !error.empty()) {
+      errors += "  " + report_words(peer, "node") + ": " +
+                shaded(error, Shade::kAttention, colours) + "\n";
+      const std::string hint = report_words(peer, "hint");
+      errors += hint.empty() ? "" : shaded("    HINT: " + hint, Shade::kFaint, colours) + "\n";
+    }
   }
-  return "\n" + shaded("Peers", Shade::kHeading, colours) + "\n" + table.text(colours);
+  return "\n" + shaded("Peers", Shade::kHeading, colours) + "\n" + table.text(colours) + errors;
 }
 
 std::string scrub(const Json& report) {
@@ -302,7 +303,8 @@ std::string push(const Json& report, Colours colours) {
     text += "  last: " + name + ", " + age_of(push, "last_age_seconds") + " ago\n";
   }
   if (const std::string error = report_words(push, "last_error"); !error.empty()) {
-    text += "  last error, " + age_of(push, "last_error_age_seconds") + " ago: " + error + "\n";
+    text += "  last error, " + age_of(push, "last_error_age_seconds") +
+            " ago: " + without_peer_errors(error, report) + "\n";
   }
   return text;
 }
@@ -339,8 +341,10 @@ std::string look_ahead(const Json& report, Colours colours) {
     text += "  PostgreSQL has asked for nothing for " + age +
             ": does its archive_command work? See its log and pg_stat_archiver.\n";
   }
-  if (const std::string error = report_text(ahead, "last_error"); !error.empty()) {
-    text += "  last error: " + error + "\n";
+  // Often what Push has said.
+  if (const std::string error = report_text(ahead, "last_error");
+      !error.empty() && error != report_text(report_field(report, "push"), "last_error")) {
+    text += "  last error: " + without_peer_errors(error, report) + "\n";
   }
   return text;
 }

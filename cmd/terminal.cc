@@ -10,11 +10,13 @@
 #include <tuple>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace pgwalship {
 namespace {
 
 constexpr std::size_t kUsualWidth = 80;
+constexpr std::size_t kUsualHeight = 24;
 constexpr std::size_t kBarWidth = 20;
 constexpr std::chrono::milliseconds kInterval{200};
 // A rate and a time to go before this are guesses.
@@ -37,6 +39,24 @@ std::string_view code_of(Shade shade) {
       break;
   }
   return "";
+}
+
+// "\033[1;31m" is no column, and of the bytes of a character in UTF-8 the first alone is one.
+std::size_t visible_columns(std::string_view line) {
+  std::size_t columns = 0;
+  bool in_code = false;
+  for (const char c : line) {
+    constexpr unsigned kContinuationMask = 0xC0;
+    constexpr unsigned kContinuation = 0x80;
+    if (c == '\033') {
+      in_code = true;
+    } else if (in_code) {
+      in_code = c != 'm';
+    } else if (c != '\n' && (static_cast<unsigned char>(c) & kContinuationMask) != kContinuation) {
+      ++columns;
+    }
+  }
+  return columns;
 }
 
 std::string bar(std::uint64_t done, std::uint64_t all) {
@@ -63,6 +83,41 @@ std::string shaded(std::string_view text, Shade shade, Colours colours) {
 std::size_t terminal_width(int fd) {
   winsize size{};
   return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsualWidth;
+}
+
+std::size_t terminal_height(int fd) {
+  winsize size{};
+  return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : kUsualHeight;
+}
+
+std::string fitted(std::string_view text, std::size_t columns, std::size_t rows) {
+  struct Line {
+    std::string_view text;
+    std::size_t rows;
+  };
+  std::vector<Line> lines;
+  std::size_t all = 0;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
+    const std::string_view line = text.substr(0, end);
+    const std::size_t taken =
+        (std::max<std::size_t>(visible_columns(line), 1) + columns - 1) / columns;
+    lines.push_back({line, taken});
+    all += taken;
+    text.remove_prefix(end);
+  }
+  std::string shown;
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    // One for the line that tells of the rest.
+    if (all > rows && used + lines[i].rows + 1 > rows) {
+      return shown + "... " + std::to_string(lines.size() - i) +
+             " more lines, in a larger window\n";
+    }
+    used += lines[i].rows;
+    shown += lines[i].text;
+  }
+  return shown;
 }
 
 std::string progress_text(const Progress& progress, std::size_t width) {

@@ -23,6 +23,13 @@ std::string shaded(std::string_view text, Shade shade, Colours colours);
 // Columns of the terminal behind `fd`; 80 when it does not say.
 std::size_t terminal_width(int fd);
 
+// Lines of the terminal behind `fd`; 24 when it does not say.
+std::size_t terminal_height(int fd);
+
+// As many lines of `text` as fit a screen, the last one for how many are left out. Colours take no
+// room.
+std::string fitted(std::string_view text, std::size_t columns, std::size_t rows);
+
 struct Progress {
   std::string what;  // "verified"
   std::uint64_t done = 0;

@@ -431,6 +431,15 @@ TEST_F(ShipperTest, H48APeerThatNeverAnsweredCannotBeConnectedTo) {
   EXPECT_THAT(reports(), Contains("warning: peer b: cannot connect: refused"));
 }
 
+TEST_F(ShipperTest, WhatToDoAboutAPeerIsSaidOnceAndNotWithEachReasonForWaiting) {
+  step(PeerLost{b, "the key is refused", "authorized_keys needs a line"});
+  EXPECT_THAT(reports(), Contains("warning: peer b: cannot connect: the key is refused "
+                                  "(authorized_keys needs a line)"));
+  EXPECT_EQ(shipper_->peer(b).last_error, "the key is refused");
+  EXPECT_EQ(shipper_->peer(b).hint, "authorized_keys needs a line");
+  EXPECT_THAT(shipper_->quorum_trouble(TimePoint{}), Not(HasSubstr("authorized_keys")));
+}
+
 TEST_F(ShipperTest, H48APeerThatStaysBehindIsReportedOnce) {
   up(b);
   up(c);

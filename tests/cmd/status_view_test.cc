@@ -54,9 +54,10 @@ pgdb1, cluster main, system identifier 7299870112345678901
 PostgreSQL: primary, at 0/7500000, 4 segments wait in pg_wal; asked 7 s ago
 
 Peers
-  peer   site  state  since  counts  lacks     in flight  round trip  sent               last error
-  pgdb2  east  down   2 h    no      12 files                         0 files, 0 B       refused
+  peer   site  state  since  counts  lacks     in flight  round trip  sent
+  pgdb2  east  down   2 h    no      12 files                         0 files, 0 B
   pgdb3  west  up     59 s   yes     0         2          1.5 ms      300 files, 1.5 GB
+  pgdb2: refused
 
 Archive /archive: 3 files, 1 MB free
   timeline  first  last  files
@@ -74,6 +75,33 @@ Conflicts (nothing was overwritten; both are kept)
 }
 
 // Two reports tell how fast a peer catches up.
+TEST(StatusView, SaysOnceWhyAPeerIsDown) {
+  const std::string why = "log in as 'postgres' to 10.0.0.2:22: the key '/k' is refused";
+  const std::string trouble = "pgdb2 is down for 15 s (" + why + "); pgdb3 is down for 13 s (no)";
+  const std::string text = render(
+      R"json({"node": "pgdb1", "quorum": {"expression": "ANY 1 (*)", "held": false,
+        "since_seconds": 13, "why": "quorum ANY 1 (*) cannot be met: )json" +
+      trouble + R"json("}, "peers": [
+          {"node": "pgdb2", "state": "down", "last_error": ")json" +
+      why + R"json(", "hint": "authorized_keys needs a line"},
+          {"node": "pgdb3", "state": "down", "last_error": "no", "hint": ""}],
+        "push": {"failing": true, "failing_seconds": 6, "last_error_age_seconds": 7,
+                 "last_error": "A: stored here, but not on the quorum: )json" +
+      trouble + R"json("}, "look_ahead": {
+                 "last_error": "A: stored here, but not on the quorum: )json" +
+      trouble + R"json("}})json");
+  EXPECT_EQ(first_line(text),
+            "NOT SAFE: quorum ANY 1 (*) not held for 13 s: pgdb2 is down for 15 s; "
+            "pgdb3 is down for 13 s");
+  EXPECT_NE(text.find("  pgdb2: " + why +
+                      "\n    HINT: authorized_keys needs a line\n"
+                      "  pgdb3: no\n"),
+            std::string::npos)
+      << text;
+  EXPECT_EQ(text.find(why), text.rfind(why)) << text;
+  EXPECT_EQ(text.find("stored here", text.find("Look-ahead")), std::string::npos) << text;
+}
+
 TEST(StatusView, ShowsRatesAndTimesToGoWithAnEarlierReport) {
   const EarlierReport earlier{R"json({"peers": [
       {"node": "pgdb2", "bytes_sent": 0, "files_sent": 100}]})json",

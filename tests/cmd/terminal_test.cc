@@ -59,5 +59,18 @@ TEST(TextTable, AlignsAndLeavesOutWhatIsEmpty) {
   EXPECT_NE(table.text(Colours::kOn).find("\033[1;31mdown\033[0m\n"), std::string::npos);
 }
 
+TEST(Fitted, KeepsTheFirstLinesOfAScreen) {
+  EXPECT_EQ(fitted("a\nb\nc\n", 80, 3), "a\nb\nc\n");
+  EXPECT_EQ(fitted("a\nb\nc\nd\n", 80, 3), "a\nb\n... 2 more lines, in a larger window\n");
+  EXPECT_EQ(fitted("", 80, 3), "");
+}
+
+TEST(Fitted, CountsWhatALongLineTakesAndNoColours) {
+  EXPECT_EQ(fitted("12345678901\nb\nc\n", 10, 3),
+            "12345678901\n... 2 more lines, in a larger window\n");
+  const std::string line = "\033[1;31m1234567890\033[0m\n";
+  EXPECT_EQ(fitted(line + "b\n", 10, 2), line + "b\n");
+}
+
 }  // namespace
 }  // namespace pgwalship

@@ -169,7 +169,8 @@ class RefusingPeer(Case):
     @staticmethod
     def matches(cluster, words):
         entry = cluster.peer_status("node1", "node2")
-        return entry if all(re.search(word, entry["last_error"], re.I) for word in words) else None
+        said = entry["last_error"] + " " + entry["hint"]
+        return entry if all(re.search(word, said, re.I) for word in words) else None
 
     def test_h44_the_host_key_changed(self):
         cluster = self.cluster()
