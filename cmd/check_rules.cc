@@ -228,7 +228,8 @@ class Examination {
   }
 
   void pg_wal() {
-    const ReportJson& space = report_field(report_field(report_, "postgresql"), "pg_wal");
+    const ReportJson& server = report_field(report_, "postgresql");
+    const ReportJson& space = report_field(server, "pg_wal");
     if (!space.is_object()) {
       return;
     }
@@ -239,7 +240,10 @@ class Examination {
          : state == "warning" ? CheckLevel::kWarning
                               : CheckLevel::kOk,
          full_in ? "pg_wal's file system is full in " + ago(*full_in) : "pg_wal is nearly full",
-         "PostgreSQL stops when it is full: free space, or mend archiving");
+         report_number(server, "ready").value_or(1) > 0
+             ? "PostgreSQL stops when it is full: free space, or mend archiving"
+             : "PostgreSQL stops when it is full, and archiving keeps up: look for a slot that "
+               "nobody reads (pg_replication_slots), wal_keep_size, and other files there");
   }
 
   void conflicts() {

@@ -160,7 +160,12 @@ TEST_F(CheckRules, FreeSpaceIsBadBelowItsLimits) {
 TEST_F(CheckRules, TheForecastOfPgWalIsTheDaemons) {
   report_["postgresql"]["pg_wal"] = {
       {"state", "critical"}, {"free_bytes", 1000}, {"full_in_seconds", 5400}};
+  report_["postgresql"]["ready"] = 3;
   expect(result(), CheckLevel::kCritical, "pg_wal's file system is full in 90 min");
+  EXPECT_THAT(result().findings.front().hint, HasSubstr("mend archiving"));
+  report_["postgresql"]["ready"] = 0;
+  EXPECT_THAT(result().findings.front().hint, HasSubstr("pg_replication_slots"))
+      << "nothing waits: something else keeps it";
 }
 
 TEST_F(CheckRules, ConflictsAndMissingSegmentsAreCritical) {
