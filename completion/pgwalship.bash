@@ -32,7 +32,7 @@ _pgwalship_value() {
     NODE | PEER) mapfile -t COMPREPLY < <(compgen -W "$(_pgwalship_nodes "$3")" -- "$2") ;;
     PGDATA | DIRECTORY | DIR) mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
     FILE | PATH) mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
-    [a-z]*) mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2") ;;
+    [a-z]*) mapfile -t COMPREPLY < <(compgen -W "${1//|/ }" -- "$2") ;;
   esac
   case $1 in PGDATA | DIRECTORY | DIR | FILE | PATH) compopt -o filenames 2>/dev/null ;; esac
 }
