@@ -2,7 +2,13 @@
 install(FILES man/pgwalship.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES man/pgwalship.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 install(FILES man/pgwalshipd.8 man/pgwalship-cluster.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
-install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# Where it is installed what docs/ has lies beside it.
+file(READ README.md readme)
+string(REPLACE "](docs/" "](" readme "${readme}")
+file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/README.md "${readme}")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS README.md)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/README.md ARCHITECTURE.md CONTRIBUTING.md
+        DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN "*.example" EXCLUDE)
 install(FILES docs/pgwalship.conf.example DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples
         RENAME pgwalship.conf)

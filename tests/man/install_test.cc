@@ -41,6 +41,7 @@ TEST_F(InstallTest, PutsEverythingInItsPlace) {
                            "/share/doc/pgwalship/LICENSE",
                            "/share/doc/pgwalship/examples/pgwalship.conf",
                            "/share/doc/pgwalship/json.md",
+                           "/share/doc/pgwalship/ARCHITECTURE.md",
                            "/share/bash-completion/completions/pgwalship",
                            "/share/bash-completion/completions/pgwalshipd",
                            "/lib/tmpfiles.d/pgwalship.conf",
