@@ -64,15 +64,19 @@ using Answer = std::unique_ptr<PGresult, decltype(&PQclear)>;
 // libpq's messages have several lines, indented.
 std::string on_one_line(std::string_view text) {
   std::string line;
+  std::string_view between;
   for (const char c : text) {
-    const bool is_space = c == ' ' || c == '\n' || c == '\t';
-    if (!is_space) {
+    if (c == '\n') {
+      between = "; ";
+    } else if (c == ' ' || c == '\t') {
+      between = between.empty() ? " " : between;
+    } else {
+      line += line.empty() ? "" : between;
       line += c;
-    } else if (!line.empty() && line.back() != ' ') {
-      line += ' ';
+      between = "";
     }
   }
-  return line.substr(0, line.find_last_not_of(' ') + 1);
+  return line;
 }
 
 template <typename Number>

@@ -10,6 +10,24 @@ bool has(std::string_view text, std::string_view word) {
   return text.find(word) != std::string_view::npos;
 }
 
+// libpq's words; where they are another language's, the last hint is not wrong.
+std::string connection_hint(std::string_view error) {
+  for (const char* word : {"connection option", "connection info string", "invalid URI"}) {
+    if (has(error, word)) {
+      return "[postgres] conninfo is no connection string: keyword=value, with blanks in between, "
+             "such as host=/var/run/postgresql user=postgres dbname=postgres";
+    }
+  }
+  for (const char* word : {"No such file or directory", "Connection refused", "not answer",
+                           "timeout expired", "No route to host"}) {
+    if (has(error, word)) {
+      return "does PostgreSQL run, and is it there that it listens (SHOW port, "
+             "SHOW unix_socket_directories)? Mend [postgres] conninfo, or start it";
+    }
+  }
+  return "may this user connect as [postgres] conninfo says? psql tells more";
+}
+
 std::string command_of(const Config& config, std::string_view rest) {
   const std::string option = config.path == kDefaultConfigPath ? "" : " --config " + config.path;
   return "'pgwalship" + option + " " + std::string(rest) + "'";
@@ -22,8 +40,7 @@ class PostgresLines {
 
   std::vector<CheckLine> run() {
     if (!facts_.reachable) {
-      lines_.fail("connection", facts_.error,
-                  "may this user connect as [postgres] conninfo says? psql tells more");
+      lines_.fail("connection", facts_.error, connection_hint(facts_.error));
       return lines_.take();
     }
     const bool primary = facts_.role == PostgresFacts::Role::kPrimary;

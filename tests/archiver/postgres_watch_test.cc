@@ -160,7 +160,8 @@ TEST_F(PostgresWatchTest, SaysOnOneLineWhyThereIsNoServer) {
   const PostgresFacts facts = next();
   EXPECT_FALSE(facts.reachable);
   EXPECT_THAT(facts.error, HasSubstr("/nowhere/at/all"));
-  EXPECT_THAT(facts.error, HasSubstr("No such file or directory"));
+  EXPECT_THAT(facts.error, HasSubstr("No such file or directory; Is the server running"));
+  EXPECT_THAT(facts.error, Not(testing::EndsWith(";")));
   EXPECT_THAT(facts.error, Not(HasSubstr("\n")));
 }
 

@@ -201,6 +201,21 @@ TEST(PostgresChecks, SayThatTheServerIsAway) {
   EXPECT_EQ(line(postgres_checks(config(), facts, {}), "connection").state, State::kFailed);
 }
 
+TEST(PostgresChecks, SayWhatToLookAtWhenItDoesNotAnswer) {
+  const auto hint = [](const std::string& error) {
+    PostgresFacts facts;
+    facts.error = error;
+    return line(postgres_checks(config(), facts, {}), "connection").hint;
+  };
+  EXPECT_THAT(hint("connection to server on socket \"/tmp/.s.PGSQL.5433\" failed: No such file or "
+                   "directory"),
+              HasSubstr("does PostgreSQL run"));
+  EXPECT_THAT(hint("it does not answer"), HasSubstr("does PostgreSQL run"));
+  EXPECT_THAT(hint("invalid connection option \"hots\""), HasSubstr("no connection string"));
+  EXPECT_THAT(hint("FATAL: Peer authentication failed for user \"postgres\""),
+              HasSubstr("may this user connect"));
+}
+
 TEST(CheckLines, AreOneLineEachWithTheHintBelow) {
   CheckLines lines("pgdb2");
   lines.ok("name", "10.0.0.2");
