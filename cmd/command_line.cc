@@ -104,7 +104,11 @@ Result<Arguments> parse_arguments(const VerbSyntax& syntax, const std::vector<st
         po::command_line_parser(words).options(options).positional(positions).style(kStyle).run(),
         given);
   } catch (const po::error& error) {
-    return usage_error(error.what());
+    const bool too_late = std::any_of(words.begin(), words.end(), [](const std::string& word) {
+      return word == "-c" || word == "--config" || word.starts_with("--config=");
+    });
+    return too_late ? Error{Errc::kInvalid, "--config stands before the verb", ""}
+                    : usage_error(error.what());
   }
   if (given.contains(kSurplus)) {
     return usage_error("'" + given[kSurplus].as<std::vector<std::string>>().front() +

@@ -375,10 +375,12 @@ Result<Config> load_config(const std::string& path, const LoadOptions& options) 
   if (!text.ok()) {
     const std::string& hint = text.error().hint;
     return Error{Errc::kInvalid, "configuration: " + text.error().message,
-                 !hint.empty() ? hint
-                               : "name the file with --config FILE before the verb, or with "
-                                 "PGWALSHIP_CONFIG; the default is " +
-                                     std::string(kDefaultConfigPath)};
+                 !hint.empty()
+                     ? hint + "; or run this as root, or as the user of pgwalshipd"
+                     : "write it (the README has one, pgwalship.conf(5) every key), or name "
+                       "another with --config FILE before the verb, or with "
+                       "PGWALSHIP_CONFIG; the default is " +
+                           std::string(kDefaultConfigPath)};
   }
   return parse_config(text.value(), path, options);
 }

@@ -73,7 +73,9 @@ Result<void> set_text(std::string& into, std::string_view value) {
 
 Result<void> set_path(std::string& into, std::string_view value) {
   if (value.front() != '/') {
-    return invalid(quoted(value) + " is not an absolute path");
+    const bool in_quotes = value.front() == '\'' || value.front() == '"';
+    return invalid(quoted(value) + " is not an absolute path",
+                   in_quotes ? "values stand without quotes" : "");
   }
   into = std::string(value);
   while (into.size() > 1 && into.back() == '/') {

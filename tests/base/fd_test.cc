@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
@@ -74,6 +75,13 @@ TEST(ErrnoError, SaysWhatTheCallerCanDo) {
 
 TEST(ErrnoError, NamesTheOperation) {
   EXPECT_EQ(errno_error("open '/a/b'", ENOENT).message, "open '/a/b': No such file or directory");
+}
+
+TEST(ErrnoError, SaysWhoIsNotLetIn) {
+  const std::string user = ::getpwuid(::geteuid())->pw_name;
+  EXPECT_EQ(errno_error("open '/a/b'", EACCES).hint,
+            "its owner and mode, and those of the directories above it, must let the user " + user +
+                " in");
 }
 
 TEST(ReadFull, ReadsAcrossManyShortReads) {

@@ -56,6 +56,8 @@ TEST(Arguments, MustAllBeThereAndNoMore) {
   EXPECT_EQ(parse_arguments({}, {"c"}).error().message, "'c' is one argument too many");
   EXPECT_EQ(parse_arguments(syntax, {"a", "b", "--force"}).error().hint,
             "--help after the verb shows what it takes");
+  EXPECT_EQ(parse_arguments(syntax, {"a", "b", "--config", "c"}).error().message,
+            "--config stands before the verb");
 }
 
 TEST(Arguments, KnowOptionsAndFlags) {

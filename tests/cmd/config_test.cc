@@ -188,6 +188,12 @@ f:20: [daemon] log-level: 'loud' is not known (HINT: one of debug, info, warning
 f:21: 'not a key' is not understood: write key = value)");
 }
 
+TEST(Config, SaysThatValuesStandWithoutQuotes) {
+  EXPECT_EQ(parse_config("[archive]\ndirectory = '/a'\n", "f").error().message,
+            "f:2: [archive] directory: ''/a'' is not an absolute path (HINT: values stand without "
+            "quotes)");
+}
+
 TEST(Config, NamesWhatIsMissingAtTheLineOfItsSection) {
   EXPECT_EQ(problems(""), "f:1: [archive] directory: missing: where the segments go");
   EXPECT_EQ(problems("[daemon]\n[archive]\n[ssh]\n"),
