@@ -66,7 +66,10 @@ stop() {
   esac
 }
 verb=$1
-if [ "$verb $2" = "disable --now" ]; then verb=stop; shift; fi
+case "$verb $2" in
+  "disable --now") verb=stop; shift ;;
+  "enable --now") verb=start; shift ;;
+esac
 unit=${2%@15-main}; unit=${unit%.service}
 case $verb in
   start | stop) $verb "$unit" ;;
