@@ -16,8 +16,9 @@ struct PostgresFacts {
   enum class Role { kPrimary, kStandby };
 
   bool reachable = false;
-  std::string error;       // why not, on one line
-  int server_version = 0;  // 150020, as server_version_num has it
+  std::string error;        // why not, on one line
+  std::string far_address;  // where it answers, when that is no address of this machine
+  int server_version = 0;   // 150020, as server_version_num has it
   Role role = Role::kPrimary;
   std::uint64_t system_id = 0;
   std::uint32_t segment_bytes = 0;

@@ -7,7 +7,9 @@
 #include <cerrno>
 #include <charconv>
 #include <memory>
+#include <netdb.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 namespace pgwalship {
 
@@ -109,7 +111,9 @@ class Inquiry {
         std::chrono::duration_cast<std::chrono::milliseconds>(options.query_timeout).count();
     TRY(query(("SET statement_timeout = " + std::to_string(limit)).c_str()));
     TRY_ASSIGN(const Answer answer, query(kQuery));
-    return read(*answer);
+    TRY_ASSIGN(PostgresFacts facts, read(*answer));
+    facts.far_address = far_address();
+    return facts;
   }
 
  private:
@@ -212,6 +216,26 @@ class Inquiry {
         return {};
       }
     }
+  }
+
+  // A socket can be bound to this machine's own addresses alone.
+  std::string far_address() const {
+    const char* address = PQhostaddr(connection_.get());
+    const std::string text = address == nullptr ? "" : address;
+    addrinfo hints{};
+    hints.ai_flags = AI_NUMERICHOST;
+    hints.ai_socktype = SOCK_DGRAM;
+    addrinfo* raw = nullptr;
+    if (text.empty() || text.front() == '/' ||
+        ::getaddrinfo(text.c_str(), nullptr, &hints, &raw) != 0) {
+      return "";
+    }
+    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> found(raw, &::freeaddrinfo);
+    const Fd socket(::socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const bool is_far = socket.valid() &&
+                        ::bind(socket.get(), found->ai_addr, found->ai_addrlen) != 0 &&
+                        errno == EADDRNOTAVAIL;
+    return is_far ? text : "";
   }
 
   Error trouble(Errc code) const {

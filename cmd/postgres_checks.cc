@@ -46,6 +46,12 @@ class PostgresLines {
     const bool primary = facts_.role == PostgresFacts::Role::kPrimary;
     lines_.ok("connection", "version " + std::to_string(facts_.server_version / 10'000) +
                                 (primary ? ", primary" : ", standby"));
+    if (!facts_.far_address.empty()) {
+      lines_.warn("where", "at " + facts_.far_address + ", which is no address of this node",
+                  "[postgres] conninfo is for this node's own server, as by "
+                  "host=/var/run/postgresql: another's, or an address that moves with the primary, "
+                  "makes status speak of a server elsewhere");
+    }
     if (facts_.elsewhere) {
       lines_.fail(
           "data directory",

@@ -195,6 +195,14 @@ TEST(PostgresChecks, FindAServerThatRunsInAnotherDirectory) {
   EXPECT_EQ(line(postgres_checks(config(), facts, {}), "data directory").state, State::kFailed);
 }
 
+TEST(PostgresChecks, WarnOfAServerOnAnotherMachine) {
+  PostgresFacts facts = server();
+  facts.far_address = "10.10.10.102";
+  const auto lines = postgres_checks(config(), facts, {7, 16U << 20U});
+  EXPECT_EQ(line(lines, "where").state, State::kWarning);
+  EXPECT_THAT(line(lines, "where").text, HasSubstr("10.10.10.102"));
+}
+
 TEST(PostgresChecks, SayThatTheServerIsAway) {
   PostgresFacts facts;
   facts.error = "no such socket";
