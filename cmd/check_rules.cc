@@ -198,7 +198,7 @@ class Examination {
            "the peers have them, and the archive here cannot take them in: free space, or mend its "
            "disk");
     }
-    if (!report_flag(archive, "complete").value_or(true)) {
+    if (!report_flag(archive, "complete").value_or(true) && report_text(archive, "error").empty()) {
       find(CheckLevel::kWarning, "the archive here was never complete, and does not count yet",
            "bring all nodes together; `pgwalship reconcile` shows progress");
     }

@@ -26,6 +26,10 @@ bool has_gaps(const ReportJson& report) {
 
 std::string own_lack(const ReportJson& report) {
   const ReportJson& archive = report_field(report, "archive");
+  if (!report_text(archive, "error").empty()) {
+    return report_flag(archive, "reading").value_or(false) ? "its archive is still being read"
+                                                           : "its archive cannot be read";
+  }
   if (!report_flag(archive, "complete").value_or(true)) {
     return "never complete yet";
   }

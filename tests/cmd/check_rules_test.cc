@@ -251,6 +251,12 @@ TEST_F(CheckRules, WhileTheArchiveIsStillBeingReadItIsNoAlarm) {
   EXPECT_EQ(result().level, CheckLevel::kWarning);
 }
 
+TEST_F(CheckRules, OfAnArchiveThatCannotBeReadNothingElseIsSaid) {
+  report_["archive"]["error"] = "open directory '/archive': Permission denied";
+  report_["archive"]["complete"] = false;
+  EXPECT_EQ(result().findings.size(), 1U) << "it may have been complete";
+}
+
 TEST_F(CheckRules, ARefusingServerIsAWarningUnlessItIsStopped) {
   report_["postgresql"]["reachable"] = false;
   report_["postgresql"]["error"] = "refused";

@@ -107,6 +107,13 @@ TEST(StatusVerdict, PutsTheWorstFirstAndSaysWhatToDo) {
 }
 
 // A peer's restart is no alarm yet, but nothing is acknowledged meanwhile.
+TEST(StatusVerdict, AnArchiveThatCannotBeReadIsNotCalledIncomplete) {
+  const std::string text = verdict(R"json({"node": "a", "quorum": {"held": true},
+    "archive": {"error": "open directory '/a': Permission denied", "complete": false}})json");
+  EXPECT_NE(text.find("on 0 of 1 node (a: its archive cannot be read)"), std::string::npos) << text;
+  EXPECT_EQ(text.find("never complete"), std::string::npos) << text;
+}
+
 TEST(StatusVerdict, IsNotSafeFromTheFirstMomentWithoutAQuorum) {
   EXPECT_EQ(verdict(R"json({"quorum": {"expression": "ANY 1 (*)", "held": false,
                                        "since_seconds": 1, "why": "pgdb2 is down"}})json"),
