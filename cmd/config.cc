@@ -376,7 +376,7 @@ Result<Config> load_config(const std::string& path, const LoadOptions& options) 
     const std::string& hint = text.error().hint;
     return Error{Errc::kInvalid, "configuration: " + text.error().message,
                  !hint.empty()
-                     ? hint + "; or run this as root, or as the user of pgwalshipd"
+                     ? hint + "; it is for root and the user of pgwalshipd to read"
                      : "write it (the README has one, pgwalship.conf(5) every key), or name "
                        "another with --config FILE before the verb, or with "
                        "PGWALSHIP_CONFIG; the default is " +
