@@ -201,7 +201,7 @@ class Inquiry {
       const auto left =
           std::chrono::ceil<std::chrono::milliseconds>(deadline_ - clock_.now()).count();
       if (left <= 0) {
-        return Error{Errc::kTimeout, std::string(what) + ": it does not answer", ""};
+        return Error{Errc::kTimeout, std::string(what) + ": PostgreSQL does not answer", ""};
       }
       std::array<pollfd, 2> fds{pollfd{PQsocket(connection_.get()), events, 0},
                                 pollfd{stop_fd_, POLLIN, 0}};

@@ -1,12 +1,12 @@
 #include "base/fd.h"
 
+#include "base/user_name.h"
+
 #include <cerrno>
 #include <fcntl.h>
-#include <pwd.h>
 #include <string>
 #include <system_error>
 #include <unistd.h>
-#include <vector>
 
 namespace pgwalship {
 
@@ -67,30 +67,16 @@ Result<Fd> Fd::duplicate() const {
   return Fd(copy);
 }
 
-namespace {
-
-// Who is refused: not always who typed the command, and root becomes another for some.
-std::string this_user() {
-  constexpr std::size_t kEntryBytes = 16'384;
-  std::vector<char> buffer(kEntryBytes);
-  passwd entry{};
-  passwd* found = nullptr;
-  return ::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 &&
-                 found != nullptr
-             ? found->pw_name
-             : "number " + std::to_string(::geteuid());
-}
-
-}  // namespace
-
+// Who is refused is not always who typed the command: root becomes another for some.
 Error errno_error(std::string_view doing, int error_number) {
   const bool is_forbidden = error_number == EACCES;
   return Error{code_of(error_number),
                std::string(doing) + ": " + std::generic_category().message(error_number),
-               is_forbidden ? "its owner and mode, and those of the directories above it, must let "
-                              "the user " +
-                                  this_user() + " in"
-                            : ""};
+               is_forbidden
+                   ? "its owner and mode, and those of the directories above it, must let "
+                     "the user " +
+                         effective_user_name().value_or(std::to_string(::geteuid())) + " in"
+                   : ""};
 }
 
 Result<void> read_full(int fd, std::span<std::byte> into, std::string_view doing) {

@@ -1,6 +1,7 @@
 #include "cmd/config.h"
 
 #include "base/fd.h"
+#include "base/user_name.h"
 #include "cmd/config_keys.h"
 #include "cmd/config_problems.h"
 #include "cmd/corosync_nodes.h"
@@ -13,7 +14,6 @@
 #include <fcntl.h>
 #include <memory>
 #include <netdb.h>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -50,15 +50,9 @@ Result<std::string> canonical_host_name() {
 }
 
 Result<std::string> current_user() {
-  constexpr std::size_t kEntryMax = 16'384;
-  std::vector<char> buffer(kEntryMax);
-  passwd entry{};
-  passwd* found = nullptr;
-  const int code = ::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found);
-  if (code != 0 || found == nullptr) {
-    return Error{Errc::kInvalid, "the current user has no name", "set it here"};
-  }
-  return std::string(found->pw_name);
+  const std::optional<std::string> name = effective_user_name();
+  return name ? Result<std::string>(*name)
+              : Error{Errc::kInvalid, "the current user has no name", "set it here"};
 }
 
 Result<std::string> read_file(const std::string& path) {

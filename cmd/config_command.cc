@@ -55,7 +55,7 @@ PostgresFacts ask_postgres(const Clock& clock, const std::string& conninfo) {
     std::ignore = ::poll(&answer, 1, static_cast<int>(left.count()));
   }
   PostgresFacts silent;
-  silent.error = "it does not answer";
+  silent.error = "PostgreSQL does not answer";
   return silent;
 }
 

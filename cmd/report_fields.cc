@@ -32,21 +32,21 @@ std::optional<bool> report_flag(const ReportJson& object, const char* name) {
   return value.is_boolean() ? std::optional(value.get<bool>()) : std::nullopt;
 }
 
+const ReportJson& report_list(const ReportJson& object, const char* name) {
+  static const ReportJson kNone = ReportJson::array();
+  const ReportJson& value = report_field(object, name);
+  return value.is_array() ? value : kNone;
+}
+
 std::string without_peer_errors(std::string text, const ReportJson& report) {
   for (const ReportJson& peer : report_list(report, "peers")) {
     const std::string said = " (" + report_text(peer, "last_error") + ")";
-    for (auto at = text.find(said); said.size() > 3 && at != std::string::npos;
+    for (auto at = text.find(said); said != " ()" && at != std::string::npos;
          at = text.find(said)) {
       text.erase(at, said.size());
     }
   }
   return text;
-}
-
-const ReportJson& report_list(const ReportJson& object, const char* name) {
-  static const ReportJson kNone = ReportJson::array();
-  const ReportJson& value = report_field(object, name);
-  return value.is_array() ? value : kNone;
 }
 
 }  // namespace pgwalship

@@ -20,8 +20,8 @@ double report_number_or_zero(const ReportJson& object, const char* name);
 // Nothing when it is no boolean.
 std::optional<bool> report_flag(const ReportJson& object, const char* name);
 // The elements of a list; none when it is not one.
+const ReportJson& report_list(const ReportJson& object, const char* name);
 // The same words without what is said of the peers themselves: " (why the peer is down)".
 std::string without_peer_errors(std::string text, const ReportJson& report);
-const ReportJson& report_list(const ReportJson& object, const char* name);
 
 }  // namespace pgwalship

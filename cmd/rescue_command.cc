@@ -77,7 +77,15 @@ class Rescue {
  private:
   // The system identifier, after all that speaks against a rescue.
   Result<std::uint64_t> check_server() {
-    TRY_ASSIGN(const std::uint64_t system_id, directory_.system_id());
+    const Result<std::uint64_t> read = directory_.system_id();
+    if (!read.ok()) {
+      const Error& error = read.error();
+      return Error{error.code, error.message,
+                   !error.hint.empty() ? error.hint
+                                       : "name the data directory of a server, which has "
+                                         "PG_VERSION in it"};
+    }
+    const std::uint64_t system_id = read.value();
     if (const std::optional<int> pid = directory_.running_server()) {
       return Error{Errc::kInvalid,
                    "a server runs in '" + directory_.path() + "', process " + std::to_string(*pid),

@@ -110,8 +110,8 @@ std::string unarchived_text(const ReportJson& report) {
   const ReportJson& server = report_field(report, "postgresql");
   const auto bytes = report_number(server, "unarchived_bytes");
   if (report_text(server, "role") == "primary" && report_text(server, "lsn").empty()) {
-    return "not archived yet: what the primary is writing; how much that is says [postgres] "
-           "conninfo alone\n";
+    return "not archived yet: what the primary is writing; [postgres] conninfo lets status say how "
+           "much that is\n";
   }
   if (bytes.value_or(0) == 0) {
     return "";

@@ -114,7 +114,7 @@ TEST_F(PostgresWatchTest, H14AServerThatDoesNotGreetIsGivenUp) {
   watch(impatient);
   const PostgresFacts facts = next();
   EXPECT_FALSE(facts.reachable);
-  EXPECT_EQ(facts.error, "connect: it does not answer");
+  EXPECT_EQ(facts.error, "connect: PostgreSQL does not answer");
 }
 
 TEST_F(PostgresWatchTest, H14AServerThatDoesNotAnswerIsGivenUp) {
@@ -123,7 +123,7 @@ TEST_F(PostgresWatchTest, H14AServerThatDoesNotAnswerIsGivenUp) {
   impatient.query_timeout = 100ms;
   watch(impatient);
   server.greet(kWelcome);
-  EXPECT_EQ(next().error, "query: it does not answer");
+  EXPECT_EQ(next().error, "query: PostgreSQL does not answer");
 }
 
 TEST_F(PostgresWatchTest, H14StopsAtOnceWhileTheServerHangs) {

@@ -218,7 +218,7 @@ TEST(PostgresChecks, SayWhatToLookAtWhenItDoesNotAnswer) {
   EXPECT_THAT(hint("connection to server on socket \"/tmp/.s.PGSQL.5433\" failed: No such file or "
                    "directory"),
               HasSubstr("does PostgreSQL run"));
-  EXPECT_THAT(hint("it does not answer"), HasSubstr("does PostgreSQL run"));
+  EXPECT_THAT(hint("PostgreSQL does not answer"), HasSubstr("does PostgreSQL run"));
   EXPECT_THAT(hint("invalid connection option \"hots\""), HasSubstr("no connection string"));
   EXPECT_THAT(hint("FATAL: Peer authentication failed for user \"postgres\""),
               HasSubstr("may this user connect"));

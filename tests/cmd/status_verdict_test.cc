@@ -88,8 +88,8 @@ TEST(StatusVerdict, SaysNothingOfWhatIsArchivedToTheLastByte) {
 TEST(StatusVerdict, SaysThatWithoutConninfoWhatThePrimaryWritesIsNotKnown) {
   EXPECT_EQ(verdict_of_primary(""),
             kUpToSeven +
-                "not archived yet: what the primary is writing; how much that is says "
-                "[postgres] conninfo alone\n");
+                "not archived yet: what the primary is writing; [postgres] conninfo "
+                "lets status say how much that is\n");
 }
 
 TEST(StatusVerdict, PutsTheWorstFirstAndSaysWhatToDo) {
