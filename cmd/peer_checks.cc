@@ -39,6 +39,7 @@ class PeerLines {
     }
     if (probe_.machine) {
       add_machine(*probe_.machine);
+      add_storing();
     } else if (probe_.hello) {
       lines_.fail("machine", probe_.error ? *probe_.error : Error{Errc::kIo, "no answer", ""});
     }
@@ -136,6 +137,18 @@ class PeerLines {
     }
     lines_.ok("round trip", milliseconds_text(probe_.round_trip) + ", greeting after " +
                                 milliseconds_text(probe_.connect_time));
+  }
+
+  // Lack of space has a line of its own.
+  void add_storing() {
+    if (probe_.stores) {
+      lines_.ok("archive", "stored a probe durably, and read it back");
+    } else if (!probe_.error || probe_.error->code != Errc::kNoSpace) {
+      lines_.fail("archive", probe_.error
+                                 ? *probe_.error
+                                 : Error{Errc::kCorrupt, "gave other bytes back than it was sent",
+                                         "look at the disk's health there"});
+    }
   }
 
   const Config& config_;

@@ -15,6 +15,7 @@ using std::chrono::microseconds;
 
 constexpr std::string_view kAnyCommand = "pgwalship: this key runs any command";
 constexpr std::uint64_t kRequestId = 1;
+constexpr std::string_view kStored = "pgwalship config --check";
 // While the connection takes nothing, nothing tells when it does again.
 constexpr std::chrono::milliseconds kFullPause{5};
 constexpr std::size_t kReadBytes = std::size_t{64} << 10;
@@ -103,22 +104,32 @@ class ProbeTalk {
         asked_wall_ = clock_.wall();
         talk.add(Message(MachineQuery{kRequestId}));
       } else if (const auto* message = std::get_if<Message>(&event)) {
-        take_answer(*message);
+        take_answer(*message, talk);
       }
     }
   }
 
-  void take_answer(const Message& message) {
-    answered_ = true;
+  void take_answer(const Message& message, Conversation& talk) {
     if (const auto* facts = std::get_if<MachineFacts>(&message)) {
-      probe_.machine = *facts;
-      probe_.round_trip = since(asked_, clock_.now());
-      const auto ours = std::chrono::duration_cast<microseconds>(asked_wall_.time_since_epoch()) +
-                        probe_.round_trip / 2;
-      probe_.clock_ahead = microseconds(static_cast<std::int64_t>(facts->clock_us)) - ours;
+      take_facts(*facts);
+      const ByteView stored = as_bytes(kStored);
+      talk.add(Message(Probe{kRequestId, Bytes(stored.begin(), stored.end())}));
+      return;
+    }
+    answered_ = true;
+    if (const auto* back = std::get_if<ProbeAnswer>(&message)) {
+      probe_.stores = std::ranges::equal(back->bytes, as_bytes(kStored));
     } else if (const auto* done = std::get_if<Done>(&message); done != nullptr && done->error) {
       probe_.error = done->error;
     }
+  }
+
+  void take_facts(const MachineFacts& facts) {
+    probe_.machine = facts;
+    probe_.round_trip = since(asked_, clock_.now());
+    const auto ours = std::chrono::duration_cast<microseconds>(asked_wall_.time_since_epoch()) +
+                      probe_.round_trip / 2;
+    probe_.clock_ahead = microseconds(static_cast<std::int64_t>(facts.clock_us)) - ours;
   }
 
   static void wait(const SshSession& session, Duration limit) {

@@ -1,5 +1,6 @@
 // One real session with a peer's receiver, to see whether and how it works: for `pgwalship config
-// --check`. Changes nothing there. Blocks until the deadline at most; one thread.
+// --check`. What it writes there is no WAL, and is removed at once. Blocks until the deadline at
+// most; one thread.
 #pragma once
 
 #include "base/clock.h"
@@ -19,6 +20,7 @@ struct PeerProbe {
   bool runs_any_command = false;
   std::optional<Hello> hello;
   std::optional<MachineFacts> machine;
+  bool stores = false;  // a file that was sent was written durably, and read back the same
   std::chrono::microseconds connect_time{};  // to the greeting
   std::chrono::microseconds round_trip{};
   std::chrono::microseconds clock_ahead{};  // the peer's clock against this one, give or take

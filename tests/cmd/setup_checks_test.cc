@@ -15,7 +15,10 @@ namespace pgwalship {
 namespace {
 
 using State = CheckLine::State;
+using testing::Contains;
+using testing::Field;
 using testing::HasSubstr;
+using testing::Not;
 
 Config config() {
   LoadOptions options;
@@ -80,6 +83,7 @@ PeerProbe good_probe() {
   probe.hello->system_id = 7;
   probe.hello->config_digest = config_digest(config());
   probe.machine = MachineFacts{1, 0, 10U << 30U, 64U << 20U};
+  probe.stores = true;
   return probe;
 }
 
@@ -144,6 +148,21 @@ TEST(PeerChecks, TellOfClockAndSpace) {
   EXPECT_THAT(line(check(probe), "clock").text, HasSubstr("90.0 s behind"));
   EXPECT_EQ(line(check(probe), "clock").state, State::kWarning);
   EXPECT_EQ(line(check(probe), "free space").state, State::kFailed);
+}
+
+TEST(PeerChecks, FailForAnArchiveThatStoresNothing) {
+  PeerProbe probe = good_probe();
+  probe.stores = false;
+  probe.error = Error{Errc::kIo, "write a probe: Read-only file system", "mount it"};
+  EXPECT_EQ(line(check(probe), "archive").state, State::kFailed);
+  EXPECT_EQ(line(check(probe), "archive").hint, "mount it");
+  probe.error.reset();
+  EXPECT_THAT(line(check(probe), "archive").text, HasSubstr("other bytes"));
+  // Said by the line of the free space.
+  probe.machine->free_bytes = 1;
+  probe.error = Error{Errc::kNoSpace, "write a probe: no space", ""};
+  EXPECT_EQ(line(check(probe), "free space").state, State::kFailed);
+  EXPECT_THAT(check(probe), Not(Contains(Field(&CheckLine::what, "archive"))));
 }
 
 TEST(MachineChecks, TellWhereTheFastCompressionIsMissing) {

@@ -114,6 +114,20 @@ class ReadmeSetUp(MachinesCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("HINT: may the user 'postgres' write into '/etc/pgwalship'?", done.stderr)
 
+    def test_config_check_finds_a_peer_that_cannot_store(self):
+        one, two, three = self.nodes
+        self.make_keys()
+        for node in self.nodes:
+            self.pin(node)
+            node.start(["pgwalshipd", "--foreground"], "pgwalshipd", user="postgres")
+        tmp = two.home / "archive" / ".pgwalship" / "tmp"
+        wait_until(lambda: tmp.exists() and (three.home / "archive" / ".pgwalship").exists(), 10,
+                   "the daemons have made their archives")
+        tmp.chmod(0o500)
+        failed = [line for line in self.check(one, 1).splitlines() if "write a probe" in line]
+        self.assertEqual(len(failed), 1, failed)
+        self.assertRegex(failed[0], r"FAIL +archive .*Permission denied")
+
     def test_config_check_finds_each_thing_that_is_wrong_with_a_peer(self):
         one, two, three = self.nodes
         lines = self.make_keys()
